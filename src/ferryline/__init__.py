@@ -1,0 +1,53 @@
+"""Ferryline: training data identical, proven and close to the compute in every region.
+
+The public promise: the names in `__all__`, pinned by a test. Everything is loaded when it is first
+asked for.
+"""
+
+from importlib import import_module, metadata
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ferryline.errors import (
+        BadLocation,
+        BadPolicy,
+        BadUsage,
+        FerrylineError,
+        RunStopped,
+        UserMistake,
+    )
+    from ferryline.policy.document import load as load_policy
+    from ferryline.policy.values import Policy
+
+__version__ = metadata.version("ferryline")
+
+__all__ = [
+    "BadLocation",
+    "BadPolicy",
+    "BadUsage",
+    "FerrylineError",
+    "Policy",
+    "RunStopped",
+    "UserMistake",
+    "load_policy",
+]
+
+_HOMES = {
+    "BadLocation": "ferryline.errors",
+    "BadPolicy": "ferryline.errors",
+    "BadUsage": "ferryline.errors",
+    "FerrylineError": "ferryline.errors",
+    "Policy": "ferryline.policy.values",
+    "RunStopped": "ferryline.errors",
+    "UserMistake": "ferryline.errors",
+    "load_policy": "ferryline.policy.document:load",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name from its room. Raises AttributeError for any other."""
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'ferryline' has no attribute {name!r}")
+    module, _, inner = home.partition(":")
+    return getattr(import_module(module), inner or name)
