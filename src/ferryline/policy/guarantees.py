@@ -1,0 +1,133 @@
+"""What each replica can count on, and which declared fields do nothing yet: plain sentences.
+
+`ferryline check` prints them. They are derived from the policy alone; what endpoints really do is
+found by probing them, elsewhere. `NOT_BUILT` shrinks as parts are built.
+"""
+
+from dataclasses import dataclass
+
+from ferryline.policy import options, values
+from ferryline.policy.options import Engine, OverwriteMode, PreserveDeletedFiles, TransferMode, VerifyMode
+
+ALWAYS_SKIPPED_BY_DATASYNC = (".snapshot", "/.aws-datasync", "/.awssync", "/.zfs")
+"""Path endings that DataSync never carries; they bind only `engine: datasync`."""
+
+NOT_BUILT: dict[str, str] = {
+    "schedule": "the schedule is checked, but nothing in this release starts runs by itself",
+    "residency": "residency rules are checked, but not enforced yet; commands that touch it refuse to run",
+    "max_transfer.usd": "a cap in dollars cannot act yet; a run that would need it refuses",
+    "keep_snapshots": "snapshots are not published yet, so none are kept or removed",
+    "markers": "markers are not held back yet, since nothing is published",
+    "metadata": "the metadata folder is not used yet, since nothing is published",
+    "engine.datasync": "the datasync engine is not built yet; commands that need it refuse",
+    "engine.s3-replication": "the s3-replication engine is not built yet; commands that need it refuse",
+    "service": "`service` is checked; `serve` is not built yet",
+    "aws": "`aws` settings are checked; `deploy` is not built yet",
+    "egress_usd_per_gb": "prices are checked; costs are not estimated yet",
+}
+"""Fields that are accepted while the part they steer is not there, by field."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaNotes:
+    """What holds for one replica of one dataset."""
+
+    dataset: str
+    replica: str
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Notes:
+    """Everything `check` has to say: per replica, and about the policy as a whole."""
+
+    replicas: tuple[ReplicaNotes, ...]
+    general: tuple[str, ...]
+
+
+_VERIFY = {
+    VerifyMode.POINT_IN_TIME_CONSISTENT: "all keys are compared, and two listings in a row must agree, "
+    "so the copy is the source as it stood at one moment",
+    VerifyMode.ONLY_FILES_TRANSFERRED: "each object that is copied is proven by stated evidence; "
+    "objects found the same rest on the ledger or on digests",
+    VerifyMode.NONE: "nothing is compared after the transfer, so this replica is never published",
+}
+
+
+def notes(policy: values.Policy) -> Notes:
+    """Sentences in the policy's order. Pure; the same policy gives the same text."""
+    found = [
+        ReplicaNotes(dataset.name, replica.name, tuple(_sentences(policy, dataset, replica)))
+        for dataset in policy.datasets.values()
+        for replica in dataset.replicas
+    ]
+    general: list[str] = []
+    if policy.service is not None:
+        general.append(NOT_BUILT["service"])
+    for name, location in policy.locations.items():
+        if location.aws is not None:
+            general.append(f"location {name}: {NOT_BUILT['aws']}")
+        if location.egress_usd_per_gb is not None:
+            general.append(f"location {name}: {NOT_BUILT['egress_usd_per_gb']}")
+    general += [
+        f"dataset {name} has no replicas" for name, one in policy.datasets.items() if not one.replicas
+    ]
+    return Notes(tuple(found), tuple(general))
+
+
+def _sentences(policy: values.Policy, dataset: values.Dataset, replica: values.ReplicaSpec) -> list[str]:
+    chosen = dataset.options
+    said = [_VERIFY[chosen.verify_mode], _deletes(dataset)]
+    if chosen.overwrite_mode is OverwriteMode.NEVER:
+        said.append(
+            "objects already there are never replaced; a kept object that differs prevents publication"
+        )
+    if chosen.transfer_mode is TransferMode.ALL:
+        said.append("everything is sent at every run; nothing is compared beforehand")
+    if not dataset.filters.everything:
+        said.append("filters hide keys on both sides: an excluded key is neither copied nor deleted")
+    if not replica.required:
+        said.append("a run succeeds without this replica")
+    if replica.engine is Engine.FERRYLINE:
+        said.append("one writer at a time is kept by a lock on this host (fencing: local)")
+        said += _ignored(chosen)
+    if replica.engine is Engine.DATASYNC:
+        said.append(f"DataSync never carries paths ending in {', '.join(ALWAYS_SKIPPED_BY_DATASYNC)}")
+    files = [
+        folder.location
+        for folder in (dataset.source, replica.to)
+        if folder.location in policy.locations and not policy.locations[folder.location].is_s3
+    ]
+    if files and replica.engine is Engine.FERRYLINE:
+        said.append(
+            "files: names, bytes and times of modification are kept; empty folders and symlinks are not"
+        )
+    return said + [f"not yet: {sentence}" for sentence in _not_built(dataset, replica)]
+
+
+def _deletes(dataset: values.Dataset) -> str:
+    if dataset.options.preserve_deleted_files is PreserveDeletedFiles.PRESERVE:
+        return "nothing is ever deleted here"
+    cap = dataset.max_delete
+    return (
+        f"what the source no longer has is deleted after a second look, never more than {cap.count} objects "
+        f"or {cap.percent:g} % of what the ledger holds in one run"
+    )
+
+
+def _ignored(chosen: options.Options) -> list[str]:
+    names = [name for name in (*options.POSIX_ONLY, "task_mode") if name in chosen.given]
+    return [f"{', '.join(names)}: accepted, without effect for engine ferryline"] if names else []
+
+
+def _not_built(dataset: values.Dataset, replica: values.ReplicaSpec) -> list[str]:
+    keys = [
+        ("schedule", dataset.schedule is not None),
+        ("residency", dataset.has_residency),
+        ("max_transfer.usd", dataset.max_transfer.usd is not None),
+        ("keep_snapshots", dataset.keep_snapshots != values.KeepSnapshots()),
+        ("markers", bool(dataset.markers)),
+        ("metadata", dataset.metadata is not None),
+        (f"engine.{replica.engine.value}", replica.engine is not Engine.FERRYLINE),
+    ]
+    return [NOT_BUILT[key] for key, declared in keys if declared]

@@ -1,0 +1,59 @@
+"""What `check` says of each replica."""
+
+import pytest
+
+from ferryline import policy
+from tests.unit.policy.marked import dataset, location
+
+
+def said(body, replica="eu/a"):
+    (only,) = policy.notes(policy.parse(dataset(body, replica=replica))).replicas
+    assert (only.dataset, only.replica) == ("d", replica.partition("/")[0])
+    return "\n".join(only.sentences)
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ("", "nothing is ever deleted here"),
+        ("", "each object that is copied is proven"),
+        ("", "fencing: local"),
+        (
+            "options: {preserve_deleted_files: REMOVE}\nmax_delete: {count: 7, percent: 2.5}",
+            "never more than 7 objects or 2.5 %",
+        ),
+        ("options: {verify_mode: NONE}", "never published"),
+        ("options: {verify_mode: POINT_IN_TIME_CONSISTENT}", "as it stood at one moment"),
+        ("options: {overwrite_mode: NEVER}", "never replaced"),
+        ("options: {transfer_mode: ALL}", "sent at every run"),
+        ("options: {uid: NONE, posix_permissions: NONE}", "uid, posix_permissions: accepted, without effect"),
+        ("exclude: ['*.tmp']", "neither copied nor deleted"),
+        ("schedule: rate(2 hours)", "not yet: the schedule"),
+        ("residency: {allow: [EU]}", "not yet: residency"),
+        ("max_transfer: {usd: 5}", "not yet: a cap in dollars"),
+        ("markers: [x]", "not yet: markers"),
+        ("metadata: eu/m", "not yet: the metadata folder"),
+        ("keep_snapshots: {count: 9}", "not yet: snapshots"),
+        ("engine: datasync", "/.aws-datasync"),
+        ("engine: datasync", "not yet: the datasync engine"),
+        ("engine: s3-replication", "not yet: the s3-replication engine"),
+    ],
+)
+def test_a_replica_is_told_what_holds(body, sentence):
+    assert sentence in said(body)
+
+
+def test_file_replicas_are_told_what_files_keep():
+    assert "empty folders and symlinks are not" in said("", "disk/a")
+    assert "empty folders" not in said("")
+
+
+def test_options_of_posix_are_silent_unless_written():
+    assert "without effect" not in said("")
+
+
+def test_the_policy_as_a_whole():
+    read = policy.parse(
+        location('url: "s3://abc", aws: {bucket_arn: "arn:aws:s3:::abc"}, egress_usd_per_gb: 0.02')
+    )
+    assert len(policy.notes(read).general) == 2
