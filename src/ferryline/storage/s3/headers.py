@@ -1,0 +1,162 @@
+"""Headers both ways: what a write carries, and what an answer says about an object.
+
+Called by the verbs. Pure functions; the spelling of every header is in this one place.
+"""
+
+import base64
+import calendar
+import re
+from collections.abc import Mapping
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlencode
+
+from ferryline.model.digest import Algorithm, Digest
+from ferryline.model.entry import Entry, Metadata, Stat, Token
+from ferryline.model.place import S3Writing
+from ferryline.storage.s3.answer_xml import bare_etag
+from ferryline.storage.s3.http_message import Answer
+from ferryline.storage.store import Condition, Writing
+
+SYSTEM = (
+    b"content-type",
+    b"content-encoding",
+    b"content-language",
+    b"content-disposition",
+    b"cache-control",
+    b"expires",
+)
+_USER = b"x-amz-meta-"
+_ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
+_HTTP_DATE = re.compile(r"\w{3}, (\d\d) (\w{3}) (\d{4}) (\d\d):(\d\d):(\d\d) GMT")
+_MONTHS = {
+    name: number
+    for number, name in enumerate(
+        ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), 1
+    )
+}
+
+
+def of_metadata(metadata: Metadata) -> dict[str, str]:
+    """Content-* and user metadata as headers."""
+    headers = dict(metadata.system)
+    for name, value in metadata.user.items():
+        headers[f"x-amz-meta-{name.lower()}"] = value
+    return headers
+
+
+def of_storing(writing: S3Writing) -> dict[str, str]:
+    """What the location asks of every object it stores: encryption, class, ACL, tags."""
+    headers = of_encryption(writing)
+    if writing.storage_class:
+        headers["x-amz-storage-class"] = writing.storage_class
+    if writing.acl:
+        headers["x-amz-acl"] = writing.acl
+    if writing.tags:
+        headers["x-amz-tagging"] = urlencode(dict(writing.tags))
+    return headers
+
+
+def of_encryption(writing: S3Writing) -> dict[str, str]:
+    """Server-side encryption headers."""
+    headers: dict[str, str] = {}
+    if writing.sse:
+        headers["x-amz-server-side-encryption"] = writing.sse
+    if writing.kms_key_id:
+        headers["x-amz-server-side-encryption-aws-kms-key-id"] = writing.kms_key_id
+    return headers
+
+
+def of_condition(condition: Condition) -> dict[str, str]:
+    """A write's precondition."""
+    if condition.absent:
+        return {"if-none-match": "*"}
+    if condition.etag is not None:
+        return {"if-match": quoted(condition.etag)}
+    return {}
+
+
+def of_object(writing: Writing, storing: S3Writing) -> dict[str, str]:
+    """All a new object carries, but for its digests and precondition."""
+    return {**of_metadata(writing.metadata), **of_storing(storing)}
+
+
+def quoted(etag: bytes) -> str:
+    """An ETag as HTTP writes it."""
+    return f'"{etag.decode("utf-8", "surrogateescape")}"'
+
+
+def base64_of(raw: bytes) -> str:
+    """Raw bytes as headers carry digests."""
+    return base64.b64encode(raw).decode()
+
+
+def metadata_of(answer: Answer) -> Metadata:
+    """Content-* and user metadata of an answer, as sent on the wire."""
+    user: dict[str, str] = {}
+    for name, value in answer.headers.items():
+        if name.startswith(_USER):
+            user[_text(name[len(_USER) :])] = _text(value)
+    system = {_text(name): _text(answer.headers[name]) for name in SYSTEM if name in answer.headers}
+    encoding = system.get("content-encoding")
+    if encoding is not None and "aws-chunked" in encoding:
+        # A transfer detail of the uploader that some servers store; it says nothing about the bytes.
+        kept = [one.strip() for one in encoding.split(",") if one.strip() not in ("aws-chunked", "")]
+        system.pop("content-encoding")
+        if kept:
+            system["content-encoding"] = ", ".join(kept)
+    return Metadata(user=user, system=system)
+
+
+def stat_of(key: bytes, answer: Answer, size_bytes: int) -> Stat:
+    """Everything an answer to HEAD or GET says about an object. Raises ValueError for a bad date."""
+    version = answer.text(b"x-amz-version-id")
+    storage_class = answer.text(b"x-amz-storage-class")
+    restore = answer.text(b"x-amz-restore") or ""
+    tier = answer.text(b"x-amz-archive-status")
+    archived = (storage_class in _ARCHIVES or tier is not None) and 'ongoing-request="false"' not in restore
+    count = answer.text(b"x-amz-mp-parts-count")
+    token = Token(
+        etag=bare_etag(answer.headers.get(b"etag")),
+        modified_ns=http_date_ns(answer.text(b"last-modified")),
+        version_id=None if version in (None, "null") else version,
+    )
+    return Stat(
+        entry=Entry(key=key, size_bytes=size_bytes, token=token, storage_class=storage_class),
+        metadata=metadata_of(answer),
+        stored_checksum=checksum_of(answer.headers),
+        encryption=answer.text(b"x-amz-server-side-encryption"),
+        part_count=int(count) if count and count.isdigit() else None,
+        archived=archived,
+    )
+
+
+def checksum_of(headers: Mapping[bytes, bytes]) -> Digest | None:
+    """The store's full-object CRC64NVME, when the answer holds one."""
+    value = headers.get(b"x-amz-checksum-crc64nvme")
+    if value is None or headers.get(b"x-amz-checksum-type", b"FULL_OBJECT").upper() != b"FULL_OBJECT":
+        return None
+    try:
+        raw = base64.b64decode(value, validate=True)
+    except ValueError:
+        return None
+    return Digest(Algorithm.CRC64NVME, raw) if len(raw) == 8 else None
+
+
+def http_date_ns(text: str | None) -> int:
+    """An HTTP date in epoch nanoseconds; 0 when there is none. Raises ValueError when it cannot be read."""
+    if not text:
+        return 0
+    match = _HTTP_DATE.fullmatch(text)
+    if match is None:
+        moment = parsedate_to_datetime(text)
+        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()) * 10**9
+    day, month, year, hour, minute, second = match.groups()
+    if month not in _MONTHS:
+        raise ValueError(f"{text!r} is not a date")
+    fields = (int(year), _MONTHS[month], int(day), int(hour), int(minute), int(second))
+    return calendar.timegm(fields) * 10**9
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogateescape")

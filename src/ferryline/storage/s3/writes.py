@@ -1,0 +1,175 @@
+"""Whole-object writes and deletes. One attempt each; what a lost reply may have done is said.
+
+Called through `S3Store.write`, `delete`, `delete_version` and `delete_many`.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from xml.sax.saxutils import escape
+
+from ferryline import errors
+from ferryline.model.key import printable
+from ferryline.storage.s3 import answer_xml, headers, translate
+from ferryline.storage.s3.client import Call, Client
+from ferryline.storage.s3.http_message import Answer
+from ferryline.storage.s3.refusal import Effect, Refusal
+from ferryline.storage.store import Buffer, Condition, Writing, Written
+
+DELETE_KEYS_MAX = 1000
+
+
+async def write(
+    client: Client, key: bytes, body: Buffer, writing: Writing, *, takes_checksum: bool
+) -> Written:
+    """PUT the whole body."""
+    call = Call(
+        "PutObject",
+        "PUT",
+        key,
+        headers=headers.of_object(writing, client.location.writing),
+        body=body,
+        md5=writing.md5,
+        effect=Effect.WRITE,
+        moves_data=True,
+    )
+    call.headers.update(headers.of_condition(writing.condition))
+    if writing.md5 is not None:
+        call.headers["content-md5"] = headers.base64_of(writing.md5)
+    if writing.crc64nvme is not None and takes_checksum:
+        call.headers["x-amz-checksum-crc64nvme"] = headers.base64_of(writing.crc64nvme)
+    answer = await client.send(call)
+    not_a_page(client, call, answer)
+    return written_of(answer)
+
+
+async def delete(client: Client, key: bytes, condition: Condition, version_id: str | None = None) -> None:
+    """DELETE; what is not there is success."""
+    query = () if version_id is None else (("versionId", version_id),)
+    call = Call(
+        "DeleteObject",
+        "DELETE",
+        key,
+        query=query,
+        headers=headers.of_condition(condition),
+        effect=Effect.WRITE,
+    )
+    try:
+        answer = await client.send(call)
+    except errors.ObjectMissing:
+        return
+    not_a_page(client, call, answer)
+
+
+async def delete_many(client: Client, keys: Sequence[bytes]) -> Mapping[bytes, errors.FerrylineError]:
+    """DeleteObjects of at most 1,000 keys: the keys that were not deleted, each with its error.
+
+    Keys that XML cannot carry (control characters) are deleted one by one.
+    """
+    if len(keys) > DELETE_KEYS_MAX:
+        raise errors.BrokenInvariant(f"{len(keys)} keys in one DeleteObjects; S3 takes {DELETE_KEYS_MAX}")
+    failed: dict[bytes, errors.FerrylineError] = {}
+    batch: dict[bytes, bytes] = {}
+    for key in keys:
+        try:
+            whole = client.absolute(key)
+            if _fits_xml(whole):
+                batch[whole] = key
+            else:
+                await delete(client, key, Condition())
+        except errors.ObjectFailed as problem:
+            failed[key] = problem
+    if batch:
+        failed.update(await _delete_batch(client, batch))
+    return failed
+
+
+async def _delete_batch(
+    client: Client, batch: Mapping[bytes, bytes]
+) -> Mapping[bytes, errors.FerrylineError]:
+    objects = "".join(f"<Object><Key>{escape(whole.decode())}</Key></Object>" for whole in batch)
+    body = (
+        '<?xml version="1.0" encoding="UTF-8"?><Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
+        f"<Quiet>false</Quiet>{objects}</Delete>"
+    ).encode()
+    call = Call(
+        "DeleteObjects",
+        "POST",
+        query=(("delete", None),),
+        headers={
+            "content-md5": headers.base64_of(hashlib.md5(body).digest()),
+            "content-type": "application/xml",
+        },
+        body=body,
+        effect=Effect.WRITE,
+        permission="s3:DeleteObject",
+    )
+    answer = await client.send(call)
+    root = result_of(client, call, answer, "DeleteResult")
+    failed: dict[bytes, errors.FerrylineError] = {}
+    unseen = dict(batch)
+    for one in answer_xml.children(root, "Deleted"):
+        unseen.pop((answer_xml.child_text(one, "Key") or "").encode(), None)
+    for one in answer_xml.children(root, "Error"):
+        key = unseen.pop((answer_xml.child_text(one, "Key") or "").encode(), None)
+        code, message = answer_xml.child_text(one, "Code") or "", answer_xml.child_text(one, "Message") or ""
+        if key is not None and code != "NoSuchKey":
+            asked = client.asked(Call("DeleteObjects", "POST", key, effect=Effect.WRITE))
+            said = Refusal(200, code[:80], printable(message.encode(), 300))
+            failed[key] = translate.of_refusal(asked, said, answer, client.now())
+    for key in unseen.values():
+        failed[key] = errors.RetryLater(
+            f"DeleteObjects in {client.place} said nothing about {printable(key)}",
+            key=key,
+            place=client.place,
+            effect_possible=True,
+        )
+    return failed
+
+
+def _fits_xml(key: bytes) -> bool:
+    return not any(byte < 0x20 for byte in key) and b"\xef\xbf\xbe" not in key and b"\xef\xbf\xbf" not in key
+
+
+def not_a_page(client: Client, call: Call, answer: Answer) -> None:
+    """Raise for a 2xx that holds an error, or a page of somebody else, instead of an S3 answer."""
+    if not answer.body.strip():
+        return
+    client.refuse_body(call, answer)
+    kind = (answer.text(b"content-type") or "").lower()
+    if "html" in kind or answer.body[:64].lstrip().lower().startswith((b"<!doctype html", b"<html")):
+        raise translate.retry_later(
+            client.asked(call),
+            "an HTML page came instead of an answer",
+            kind="malformed-answer",
+            effect_possible=True,
+        )
+
+
+def result_of(client: Client, call: Call, answer: Answer, name: str) -> answer_xml.Element:
+    """The root element of an answer that must have this name; an error in a 200, an empty or cut body,
+    or anything else raises, with `effect_possible` for writes."""
+    possible = call.effect is Effect.WRITE
+    client.refuse_body(call, answer)
+    try:
+        root = answer_xml.parse(answer.body)
+    except answer_xml.NotXml as problem:
+        raise translate.retry_later(
+            client.asked(call), str(problem), kind="malformed-answer", effect_possible=possible
+        ) from problem
+    if answer_xml.name_of(root) != name:
+        what = f"{answer_xml.name_of(root)[:60]} came instead of {name}"
+        raise translate.retry_later(
+            client.asked(call), what, kind="malformed-answer", effect_possible=possible
+        )
+    return root
+
+
+def written_of(answer: Answer, etag: bytes | None = None) -> Written:
+    """What an answer to a write tells. An ETag that is missing or empty is None: look by HEAD."""
+    found = etag if etag is not None else answer_xml.bare_etag(answer.headers.get(b"etag"))
+    version = answer.text(b"x-amz-version-id")
+    return Written(
+        etag=found or None,
+        version_id=None if version in (None, "null") else version,
+        stored_checksum=headers.checksum_of(answer.headers),
+    )
