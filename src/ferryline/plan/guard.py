@@ -1,0 +1,127 @@
+"""Guards: refuse a plan that would destroy or send more than the person allowed.
+
+`pipeline` calls them before deletes and while transfers are planned. Each raises `GuardRefused` with
+the numbers, the field and the remedy; none softens a plan or performs anything.
+"""
+
+from dataclasses import dataclass
+
+from ferryline import errors
+from ferryline.model.units import show_bytes
+from ferryline.policy.values import MaxDelete
+
+SHRUNKEN_ROWS_MIN = 100
+"""Below this many remembered objects a source that lost half is everyday work, not an accident: a
+folder of ten files loses six in an afternoon, a data set of a thousand does not."""
+
+SHRUNKEN_SHARE = 0.5
+"""A source with less than this share of what was proven last time was probably not listed whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteGuard:
+    """Caps the deletes of one destination and run. Reaching past either cap refuses all of them.
+
+    The percentage is of what the ledger holds or, where there is no ledger, of what the destination's
+    listing holds in scope. `approved` deletes were allowed by a person for this run alone.
+    """
+
+    max_count: int
+    max_percent: float
+    ledger_rows: int
+    destination_listed: int = 0
+    approved: int = 0
+
+    @staticmethod
+    def of(limit: MaxDelete, ledger_rows: int, destination_listed: int, approved: int = 0) -> "DeleteGuard":
+        """The guard that a policy's `max_delete` asks for."""
+        return DeleteGuard(limit.count, limit.percent, ledger_rows, destination_listed, approved)
+
+    @property
+    def basis(self) -> int:
+        """What the percentage is of."""
+        return self.ledger_rows or self.destination_listed
+
+    def check(self, deletes: int, place: str = "") -> None:
+        """Raise `GuardRefused` when `deletes` are too many."""
+        if deletes <= self.approved:
+            return
+        where = f" at {place}" if place else ""
+        if deletes > self.max_count:
+            self._refuse(
+                f"{deletes} objects would be deleted{where}, max_delete.count is {self.max_count}", place
+            )
+        if deletes * 100 > self.max_percent * self.basis:
+            share = f"{100 * deletes / self.basis:.1f} %" if self.basis else "more than all"
+            of = "the ledger holds" if self.ledger_rows else "the destination holds"
+            self._refuse(
+                f"{deletes} objects would be deleted{where}, {share} of the {self.basis} {of}; "
+                f"max_delete.percent is {self.max_percent:g}",
+                place,
+            )
+
+    def _refuse(self, message: str, place: str) -> None:
+        raise errors.GuardRefused(
+            message,
+            advice="nothing was deleted; look at the plan, then raise max_delete if this is meant",
+            place=place,
+            kind="max-delete",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFacts:
+    """How much a complete listing of the source showed, and how much there should be."""
+
+    listed: int
+    ledger_rows: int
+    destination_listed: int
+
+
+def check_source(facts: SourceFacts, place: str = "") -> None:
+    """Raise `GuardRefused` for a source that is suddenly empty or shrunken. Call it when deletes are wanted.
+
+    Empty: nothing is in scope while the ledger or the destination holds something. Shrunken: less
+    than half of what the ledger holds, when it holds at least `SHRUNKEN_ROWS_MIN`.
+    """
+    where = f" {place}" if place else ""
+    held = max(facts.ledger_rows, facts.destination_listed)
+    if facts.listed == 0 and held:
+        raise errors.GuardRefused(
+            f"the source{where} is empty while {held} objects are held at the destination; "
+            "preserve_deleted_files REMOVE would delete them all",
+            advice="nothing was deleted; check that the source is the right one, or use "
+            "preserve_deleted_files PRESERVE",
+            place=place,
+            kind="empty-source",
+        )
+    if facts.ledger_rows >= SHRUNKEN_ROWS_MIN and facts.listed < facts.ledger_rows * SHRUNKEN_SHARE:
+        raise errors.GuardRefused(
+            f"the source{where} lists {facts.listed} objects where {facts.ledger_rows} were proven before: "
+            "it has lost more than half, and preserve_deleted_files is REMOVE",
+            advice="nothing was deleted; check the source's listing, or use preserve_deleted_files "
+            "PRESERVE for one run",
+            place=place,
+            kind="shrunken-source",
+        )
+
+
+class TransferGuard:
+    """Caps the bytes that one run may send. Mutable: every copy is admitted before it starts."""
+
+    def __init__(self, max_bytes: int | None) -> None:
+        self._max_bytes = max_bytes
+        self.admitted_bytes = 0
+
+    def admit(self, size_bytes: int, place: str = "") -> None:
+        """Count one copy; raise `GuardRefused`, without counting it, when it would pass the cap."""
+        total = self.admitted_bytes + size_bytes
+        if self._max_bytes is not None and total > self._max_bytes:
+            raise errors.GuardRefused(
+                f"{show_bytes(total)} ({total} bytes) would be sent, max_transfer.bytes is "
+                f"{show_bytes(self._max_bytes)} ({self._max_bytes} bytes)",
+                advice="raise max_transfer.bytes, or narrow the task with include and exclude",
+                place=place,
+                kind="max-transfer",
+            )
+        self.admitted_bytes = total
