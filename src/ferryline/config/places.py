@@ -1,0 +1,79 @@
+"""What a person typed for SRC and DST, as locations, with the refusals that belong to the whole command."""
+
+import re
+from dataclasses import dataclass
+
+from ferryline import errors
+from ferryline.model import place
+from ferryline.policy import interpolation, location, overlap, places, values
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What names are looked up in: the policy, the references' sources, the working directory."""
+
+    policy: values.Policy | None
+    sources: interpolation.Sources
+    working_directory: str
+
+    def folder(self, text: str) -> place.Location:
+        """A URL, a path or `location/path`. Raises BadLocation."""
+        return places.find(text, self.policy, self.sources, self.working_directory)
+
+    def single_object(self, text: str) -> tuple[place.Location, bytes]:
+        """The folder that holds one object, and the object's key there. Raises BadLocation for a folder."""
+        name = text.partition("/")[0]
+        if self.policy is not None and name in self.policy.locations:
+            parent, _, leaf = text.rpartition("/")
+            if not leaf:
+                raise errors.BadLocation(
+                    f"{text!r} names a folder, not a single object", advice="write the whole key"
+                )
+            return self.folder(parent), leaf.encode("utf-8", "surrogateescape")
+        return location.parse_object(text, self.working_directory)
+
+    def object_destination(self, text: str, key: bytes) -> tuple[place.Location, bytes]:
+        """Where a single object goes: into a folder under its own name, or to the key that was written."""
+        if text.endswith("/") or re.fullmatch(r"s3://[^/]+(\?.*)?|\.{1,2}", text):
+            return self.folder(text), key
+        return self.single_object(text)
+
+
+def refuse_overlap(source: place.Location, destinations: tuple[place.Location, ...]) -> None:
+    """Refuse a copy into itself, or of a folder into its own inside, or of its inside over it."""
+    for destination in destinations:
+        if _overlap(source, destination):
+            raise errors.BadUsage(
+                f"{source.url} and {destination.url} overlap: a copy would read what it writes",
+                advice="choose a destination outside the source, and a source outside the destination",
+            )
+
+
+def _overlap(left: place.Location, right: place.Location) -> bool:
+    match left, right:
+        case place.S3Location(), place.S3Location():
+            same = (left.bucket, left.access.endpoint_url) == (right.bucket, right.access.endpoint_url)
+            return same and (left.prefix.startswith(right.prefix) or right.prefix.startswith(left.prefix))
+        case place.FileLocation(), place.FileLocation():
+            first, second = left.root.rstrip("/") + "/", right.root.rstrip("/") + "/"
+            return first.startswith(second) or second.startswith(first)
+        case _:
+            return left == right
+
+
+def refuse_residency(policy: values.Policy | None, locations: tuple[place.Location, ...]) -> None:
+    """Refuse what touches a dataset that has residency rules: one-off commands are never a bypass.
+
+    Raises GuardRefused naming dataset and location.
+    """
+    if policy is None:
+        return
+    for asked in locations:
+        for dataset in overlap.datasets_touching(policy, asked):
+            if dataset.has_residency:
+                raise errors.GuardRefused(
+                    f"{asked.url} belongs to the dataset {dataset.name!r}, which has residency rules",
+                    advice="residency cannot be decided by this command yet, so it does nothing; "
+                    "use locations outside the dataset",
+                    kind="residency",
+                )

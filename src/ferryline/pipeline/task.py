@@ -1,0 +1,66 @@
+"""What a run is asked to do, and what surrounds it: frozen values, built by `config`.
+
+A `Task` is DataSync's word: one source, destinations, options, filters. `Surroundings` are the
+things a run borrows: state, time, chance, listeners. Neither opens anything.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ferryline import clock as clocks
+from ferryline.model import event, place, span
+from ferryline.policy import filters, options, values
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One source, its destinations, and how to copy. `object_key` narrows it to a single key.
+
+    `object_name` is the key the object gets at the destination (the same key when None).
+    """
+
+    source: place.Location
+    destinations: tuple[place.Location, ...]
+    options: options.Options = field(default_factory=options.Options)
+    filters: filters.Filters = filters.EVERYTHING
+    on_unknown: values.OnUnknown = values.OnUnknown.COPY
+    max_delete: values.MaxDelete = values.MaxDelete()
+    max_transfer_bytes: int | None = None
+    object_key: bytes | None = None
+    object_name: bytes | None = None
+    policy_digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pressure:
+    """How hard one run may press on this machine and on endpoints."""
+
+    memory_bytes: int = 128 * span.MIB
+    """Object bytes buffered at once, all destinations together."""
+    connections: int = 64
+    """Ceiling for requests in flight of one kind to one endpoint; the closed loop stays below."""
+    ranges: int = 8
+    """How many key ranges are listed at once when a listing is longer than one page."""
+    objects: int = 64
+    """Objects worked on at once; bytes are bounded by `memory_bytes`."""
+    retry_attempts: int = 8
+    throttle_patience_seconds: float = 900.0
+    """How long an endpoint may say "slow down" without any progress before the run stops."""
+    changed_rounds: int = 3
+    """How often an object (or, for point in time, the listing) may change before the run gives up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a run borrows from the process around it."""
+
+    state_folder: Path
+    resolve: Callable[[str], str]
+    """Turns `${env:NAME}` and `${file:PATH}` into values; raises `BadLocation`."""
+    emit: Callable[[event.Event], None]
+    report_folder: Path | None = None
+    pressure: Pressure = field(default_factory=Pressure)
+    clock: clocks.Clock = field(default_factory=clocks.SystemClock)
+    chance: random.Random = field(default_factory=random.SystemRandom)
