@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from ferryline.cli import exitcodes
+from ferryline.model import exitcode
 from ferryline.cli.main import group
 from ferryline.model import event
 
@@ -21,18 +21,18 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "docs" / "reference"
 
 EXIT_CODES = (
-    (exitcodes.DONE, "done"),
-    (exitcodes.OBJECTS_FAILED, "objects failed, or the locations differ"),
-    (exitcodes.WRONG_USAGE, "wrong usage or policy; nothing was done"),
-    (exitcodes.GUARD, "refused by a guard: delete cap, transfer cap, residency, empty or shrunken source"),
+    (exitcode.DONE, "done"),
+    (exitcode.OBJECTS_FAILED, "objects failed, or the locations differ"),
+    (exitcode.WRONG_USAGE, "wrong usage or policy; nothing was done"),
+    (exitcode.GUARD, "refused by a guard: delete cap, transfer cap, residency, empty or shrunken source"),
     (
-        exitcodes.ENDPOINT,
+        exitcode.ENDPOINT,
         "endpoint, network, throttling, disk, or a listing that cannot be believed; a retry may help",
     ),
-    (exitcodes.CREDENTIALS, "credentials or permissions"),
-    (exitcodes.LOCKED, "another run holds the destination"),
-    (exitcodes.SOURCE_CHANGING, "the source kept changing"),
-    (exitcodes.CHANGES_PLANNED, "`plan --detailed-exitcode`: there are changes"),
+    (exitcode.CREDENTIALS, "credentials or permissions"),
+    (exitcode.LOCKED, "another run holds the destination"),
+    (exitcode.SOURCE_CHANGING, "the source kept changing"),
+    (exitcode.CHANGES_PLANNED, "`plan --detailed-exitcode`: there are changes"),
     (130, "interrupted (SIGINT); run it again to carry on"),
     (143, "interrupted (SIGTERM); run it again to carry on"),
 )

@@ -10,7 +10,7 @@ import sys
 import click
 
 from ferryline import __version__, errors
-from ferryline.cli import exitcodes
+from ferryline.model import exitcode
 
 # A run makes millions of small values that never form cycles; collecting less often saves CPU.
 GC_THRESHOLD = 50_000
@@ -19,7 +19,7 @@ GC_THRESHOLD = 50_000
 class Lazy(click.Group):
     """Loads a command's module when it is asked for, so that each command starts quickly."""
 
-    COMMANDS = ("check", "init")
+    COMMANDS = ("check", "copy", "demo", "init", "plan", "verify")
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Every command, in order of the alphabet."""
@@ -53,14 +53,14 @@ def run(arguments: list[str]) -> int:
         return leaving.exit_code
     except click.ClickException as mistake:
         mistake.show(sys.stderr)
-        return exitcodes.WRONG_USAGE
+        return exitcode.WRONG_USAGE
     except (click.Abort, KeyboardInterrupt):
         sys.stderr.write("ferryline: interrupted; run the same command again to carry on\n")
         return 130
     except errors.FerrylineError as error:
         sys.stderr.write(describe(error) + "\n")
-        return exitcodes.of_error(error)
-    return answer if isinstance(answer, int) else exitcodes.DONE
+        return exitcode.of_error(error)
+    return answer if isinstance(answer, int) else exitcode.DONE
 
 
 def describe(error: errors.FerrylineError) -> str:

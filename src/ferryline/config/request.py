@@ -32,6 +32,7 @@ class Words:
     max_delete_percent: float | None = None
     max_transfer: str | None = None
     single_object: bool = False
+    accept_new_mount: bool = False
 
 
 OPTION_FLAGS = (
@@ -116,11 +117,19 @@ def task(words: Words, around: environment.Environment) -> tasks.Task:
         object_key=object_key,
         object_name=object_name,
         policy_digest=declared.digest if declared is not None else None,
+        accept_new_mount=words.accept_new_mount,
     )
 
 
 def _on_unknown(text: str | None) -> values.OnUnknown:
-    return values.OnUnknown(text.replace("-", "_")) if text else values.OnUnknown.COPY
+    if text is None:
+        return values.OnUnknown.COPY
+    try:
+        return values.OnUnknown(text.replace("-", "_"))
+    except ValueError:
+        raise errors.BadUsage(
+            f"--on-unknown: {text[:60]!r} is not one of copy, read-back, refuse", advice="write one of these"
+        ) from None
 
 
 def _max_delete(words: Words) -> values.MaxDelete:

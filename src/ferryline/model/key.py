@@ -26,12 +26,23 @@ def printable(key: bytes, limit: int = 200) -> str:
     Valid, printable UTF-8 stays readable; controls, bidirectional overrides, line separators and
     invalid bytes become `\xNN` or `\uNNNN`; a backslash is doubled; longer than `limit` is cut.
     """
-    text = key.decode("utf-8", "surrogateescape")
+    return _cut(_shown(key.decode("utf-8", "surrogateescape"), "\\\\"), limit)
+
+
+def one_line(text: str, limit: int = 1_000) -> str:
+    """Make text that others wrote (an answer, a URL, an error) safe for one line, as `printable` does keys.
+
+    Backslashes stay single, so that escapes that are already there remain readable.
+    """
+    return _cut(_shown(text, "\\"), limit)
+
+
+def _shown(text: str, backslash: str) -> str:
     shown: list[str] = []
     for character in text:
         code = ord(character)
         if character == "\\":
-            shown.append("\\\\")
+            shown.append(backslash)
         elif 0xDC80 <= code <= 0xDCFF:
             shown.append(f"\\x{code - 0xDC00:02x}")
         elif character == " " or (character.isprintable() and not _is_override(code)):
@@ -40,8 +51,11 @@ def printable(key: bytes, limit: int = 200) -> str:
             shown.append(f"\\x{code:02x}")
         else:
             shown.append(f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}")
-    rendered = "".join(shown)
-    return rendered if len(rendered) <= limit else rendered[: limit - 1] + "…"
+    return "".join(shown)
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def _is_override(code: int) -> bool:

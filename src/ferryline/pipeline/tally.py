@@ -53,6 +53,19 @@ class Tally:
             )
         )
 
+    def disproven_later(self, mismatch: finding.Mismatch) -> None:
+        """An object that was counted same or transferred turned out bad when its bytes were read."""
+        counts = self.counts
+        if counts.transferred and counts.transferred >= counts.same:
+            counts.transferred -= 1
+        else:
+            counts.same -= 1
+        self.failed(
+            outcome.Failed(
+                mismatch.key, mismatch.trouble.value, mismatch.detail, mismatch.advice, phase="verify"
+            )
+        )
+
     def failed(self, failure: outcome.Failed) -> None:
         """An object could not be done."""
         if failure.phase == "delete":

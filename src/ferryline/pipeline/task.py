@@ -11,7 +11,9 @@ from pathlib import Path
 
 from ferryline import clock as clocks
 from ferryline.model import event, place, span
-from ferryline.policy import filters, options, values
+from ferryline.policy import values
+from ferryline.policy.filters import EVERYTHING, Filters
+from ferryline.policy.options import Options
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +25,16 @@ class Task:
 
     source: place.Location
     destinations: tuple[place.Location, ...]
-    options: options.Options = field(default_factory=options.Options)
-    filters: filters.Filters = filters.EVERYTHING
+    options: Options = field(default_factory=Options)
+    filters: Filters = EVERYTHING
     on_unknown: values.OnUnknown = values.OnUnknown.COPY
     max_delete: values.MaxDelete = values.MaxDelete()
     max_transfer_bytes: int | None = None
     object_key: bytes | None = None
     object_name: bytes | None = None
     policy_digest: str | None = None
+    accept_new_mount: bool = False
+    """A person said that the file source's root may be another one than in the last run."""
 
 
 @dataclass(frozen=True, slots=True)

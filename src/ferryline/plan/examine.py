@@ -5,7 +5,7 @@ becomes an answer, everything that stops the run is raised.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -205,7 +205,9 @@ async def settle(pair: Pair, rules: Rules, looks: Looks) -> Action:
     return step
 
 
-async def resolve(pairs: Iterable[Pair], rules: Rules, looks: Looks, limit: int) -> AsyncIterator[Action]:
+async def resolve(
+    pairs: Iterable[Pair], rules: Rules, looks: Looks, limit: int
+) -> AsyncGenerator[Action, None]:
     """Yield one action for each pair, in their order; at most `limit` pairs are looked at at once.
 
     Pairs are pulled as they are needed. Raises what stops the run, after the looks under way were

@@ -1,7 +1,7 @@
 """The regions that are known without being declared: those of AWS, from the installed botocore.
 
-`policy` calls it to check names and to suggest the right one. It says nothing about jurisdiction,
-distance or price, and never calls a service.
+`policy` calls it to check names and to suggest the right one. It says nothing about jurisdiction
+(`jurisdiction`), distance (`place`) or price (`price`), and never calls a service.
 """
 
 import difflib
@@ -24,11 +24,20 @@ class KnownRegion:
 
 @lru_cache(maxsize=1)
 def known() -> Mapping[str, KnownRegion]:
-    """Every AWS region by name. Source: botocore's `endpoints` data, as old as the installed botocore."""
-    data = botocore.loaders.Loader().load_data("endpoints")
+    """Every AWS region by name. Source: botocore's `endpoints` and `partitions` data, as old as it is.
+
+    `partitions` names regions a little earlier than `endpoints`; its `…-global` are none.
+    """
+    loader = botocore.loaders.Loader()
     regions = {
+        name: KnownRegion(name, partition["id"], entry.get("description", name))
+        for partition in loader.load_data("partitions")["partitions"]
+        for name, entry in partition["regions"].items()
+        if not name.endswith("-global")
+    }
+    regions |= {
         name: KnownRegion(name, partition["partition"], entry.get("description", name))
-        for partition in data["partitions"]
+        for partition in loader.load_data("endpoints")["partitions"]
         for name, entry in partition["regions"].items()
     }
     return MappingProxyType(dict(sorted(regions.items())))

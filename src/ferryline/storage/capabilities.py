@@ -4,6 +4,8 @@ Filled by `storage.probe` (S3) or declared (files, memory, AWS's documented tabl
 "assume ignored": whoever decides asks `honoured`, never `not ignored`.
 """
 
+import dataclasses
+import json
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -70,3 +72,20 @@ AWS = Capabilities(
     mpu_object_size=Support.HONOURED,
 )
 """AWS general-purpose buckets, from the S3 API text in botocore. ETags are still not MD5 under KMS."""
+
+
+def text(capabilities: Capabilities) -> str:
+    """Capabilities as one line of JSON, to be remembered."""
+    return json.dumps(dataclasses.asdict(capabilities), sort_keys=True)
+
+
+def parse(body: str) -> Capabilities | None:
+    """Read back `text`; None for what another version wrote, which is as good as not probed."""
+    supports = {one.name for one in dataclasses.fields(Capabilities) if isinstance(one.default, Support)}
+    try:
+        told = json.loads(body)
+        return Capabilities(
+            **{name: Support(value) if name in supports else value for name, value in told.items()}
+        )
+    except (ValueError, TypeError, AttributeError):
+        return None

@@ -58,6 +58,25 @@ class Reader:
         finally:
             os.close(opened)
 
+    def forget_cached(self, wanted: Wanted) -> None:
+        """Let the kernel drop the file's clean pages, so that the next read comes from the disk.
+
+        A hint: pages that are dirty, mapped or in use stay, and some file systems ignore it.
+        """
+        try:
+            opened = self._landing.open_file(wanted)
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                return  # the read that follows says that a symbolic link took its place
+            raise
+        if opened is None:
+            return
+        try:
+            if hasattr(os, "posix_fadvise"):
+                os.posix_fadvise(opened, 0, 0, os.POSIX_FADV_DONTNEED)
+        finally:
+            os.close(opened)
+
     def _open(self, wanted: Wanted, pin: Pin) -> int:
         try:
             opened = self._landing.open_file(wanted)

@@ -172,6 +172,11 @@ class FileStore:
         finally:
             await self._blocking(steps.close)
 
+    async def forget_cached(self, key: bytes) -> None:
+        """Before a read that shall see the disk and not this machine's memory; a hint, no more."""
+        if not self.refuses(key):
+            await self._call(self._reading(key), self._reader.forget_cached, self._at(key))
+
     async def write(self, key: bytes, body: Buffer, writing: Writing) -> Written:
         """Temporary file, fsync, close, rename, fsync of the directory; the token is of the file in place."""
         return await self._call(self._changing(key), self._write, key, body, writing)

@@ -20,7 +20,7 @@ from ferryline.model.key import KEY_BYTES_MAX, printable
 from ferryline.model.place import S3Location
 from ferryline.storage.s3 import address, refusal, sign, translate
 from ferryline.storage.s3.credentials import Source
-from ferryline.storage.s3.http_message import Answer, Buffer, Delivery, ExchangeFailed, Outgoing
+from ferryline.storage.s3.http_message import Answer, Body, Delivery, ExchangeFailed, Outgoing, Streamed
 from ferryline.storage.s3.http_pool import Pool
 from ferryline.storage.s3.refusal import Asked, Effect
 from ferryline.storage.s3.settings import S3Settings
@@ -47,7 +47,8 @@ class Call:
     """One S3 request as the verbs speak of it. `key` is relative to the location's folder.
 
     `headers` have lower-case names; values are text (surrogate escapes stand for raw bytes). `md5`
-    (raw) makes the body's signature UNSIGNED-PAYLOAD, because Content-MD5 is signed instead.
+    (raw) makes the body's signature UNSIGNED-PAYLOAD, because Content-MD5 is signed instead; a body
+    that comes in pieces cannot be hashed beforehand and is unsigned too.
     """
 
     operation: str
@@ -55,7 +56,7 @@ class Call:
     key: bytes | None = None
     query: sign.Query = ()
     headers: dict[str, str] = field(default_factory=dict)
-    body: Buffer = b""
+    body: Body = b""
     md5: bytes | None = None
     body_bytes_max: int = _XML_BYTES_MAX
     effect: Effect = Effect.READ
@@ -247,7 +248,7 @@ class Client:
         for name, value in call.headers.items():
             headers.append((name.encode("ascii"), self._value(call, name, value)))
         if keys is not None:
-            if call.md5 is not None:
+            if call.md5 is not None or isinstance(call.body, Streamed):
                 payload = sign.UNSIGNED
             else:
                 payload = hashlib.sha256(call.body).hexdigest().encode() if call.body else sign.EMPTY_SHA256

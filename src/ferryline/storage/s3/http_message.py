@@ -3,11 +3,38 @@
 Used by the connection, the pool and the client. Knows no S3: a status of 500 is an answer here.
 """
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 Buffer = bytes | bytearray | memoryview
+
+
+class Streamed:
+    """A request body that comes in pieces while it is sent, and is never held whole. Sent once.
+
+    Whoever made it calls `stop` when the exchange is over. `failure` is what the pieces raised, or
+    RetryLater when they did not add up to the size announced.
+    """
+
+    def __init__(self, pieces: AsyncIterator[bytes], size_bytes: int) -> None:
+        self.pieces = pieces
+        self.feeding: asyncio.Task[None] | None = None
+        self.failure: Exception | None = None
+        self._size_bytes = size_bytes
+
+    def __len__(self) -> int:
+        return self._size_bytes
+
+    async def stop(self) -> None:
+        """End the feeding, wherever it is, and wait for it."""
+        if self.feeding is not None:
+            self.feeding.cancel()
+            await asyncio.gather(self.feeding, return_exceptions=True)
+
+
+Body = Buffer | Streamed
 
 
 class Delivery(StrEnum):
@@ -53,7 +80,7 @@ class Outgoing:
     """
 
     head: bytes
-    body: Buffer
+    body: Body
     is_head: bool
     repeatable: bool
     delivery: Delivery

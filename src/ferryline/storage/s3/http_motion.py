@@ -6,7 +6,8 @@ control; `Watch` turns progress seen once a second into a verdict. Neither knows
 
 import asyncio
 
-from ferryline.storage.s3.http_message import Buffer, Cause, Outgoing
+from ferryline import errors
+from ferryline.storage.s3.http_message import Body, Cause, ExchangeFailed, Outgoing, Streamed
 
 _SLICE_BYTES = 512 * 1024
 _JOIN_BYTES_MAX = 64 * 1024
@@ -19,15 +20,24 @@ class Outbox:
         self._waiting: memoryview | None = None
         self._offset = 0
         self._paused = False
+        self._streamed: Streamed | None = None
+        self._drained = asyncio.Event()
 
     @property
     def handed_over(self) -> bool:
         """Whether the transport has been given the last byte."""
-        return self._waiting is None
+        return self._waiting is None and self._streamed is None
 
-    def start(self, transport: asyncio.Transport, head: bytes, body: Buffer) -> None:
+    def start(self, transport: asyncio.Transport, head: bytes, body: Body) -> None:
         """Send `head` and as much of `body` as the transport takes now."""
         self._offset = 0
+        if isinstance(body, Streamed):
+            if body.feeding is not None:
+                raise ExchangeFailed(Cause.RESET, "a body that came in pieces cannot be sent again")
+            transport.write(head)
+            self._streamed = body
+            body.feeding = asyncio.get_running_loop().create_task(self._feed(transport, body))
+            return
         size = len(body)
         if size <= _JOIN_BYTES_MAX:
             transport.write(b"".join((head, body)) if size else head)
@@ -43,16 +53,42 @@ class Outbox:
     def resume(self, transport: asyncio.Transport | None) -> None:
         """The transport's buffer has drained."""
         self._paused = False
+        self._drained.set()
         if transport is not None:
             self._pump(transport)
 
     def drop(self) -> None:
         """Forget what was not handed over."""
         self._waiting = None
+        streamed, self._streamed = self._streamed, None
+        if streamed is not None and streamed.feeding is not None:
+            streamed.feeding.cancel()
 
     def moved_bytes(self, transport: asyncio.Transport | None) -> int:
         """Body bytes that left this process so far (a head's own bytes do not matter here)."""
         return self._offset - (transport.get_write_buffer_size() if transport is not None else 0)
+
+    async def _feed(self, transport: asyncio.Transport, body: Streamed) -> None:
+        try:
+            async for piece in body.pieces:
+                while self._paused:
+                    self._drained.clear()
+                    await self._drained.wait()
+                self._offset += len(piece)
+                if self._offset > len(body):
+                    break
+                transport.write(piece)
+            if self._offset != len(body):
+                # Also when somebody repeats a request whose pieces were used up: they begin anew.
+                raise errors.RetryLater(
+                    f"{self._offset} bytes came of {len(body)} announced", kind="short-body"
+                )
+        except Exception as failure:  # noqa: BLE001 - kept for whoever awaits the exchange
+            body.failure = failure
+            transport.abort()
+            return
+        if self._streamed is body:
+            self._streamed = None
 
     def _pump(self, transport: asyncio.Transport) -> None:
         while self._waiting is not None and not self._paused:

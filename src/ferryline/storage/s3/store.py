@@ -80,6 +80,14 @@ class S3Store:
         """On AWS hosts ask for the bucket's region and use it from now on; elsewhere the declared one."""
         return await self._client.resolve_region() if self.is_aws else self._client.region
 
+    def refuses(self, key: bytes) -> str:
+        """Why `key` can never be in this bucket, or an empty string; nothing is asked for."""
+        try:
+            self._client.absolute(key)
+        except errors.KeyRefused as refusal:
+            return refusal.message
+        return ""
+
     async def close(self) -> None:
         """Close every connection. Safe to call twice."""
         self._client.close()
@@ -136,6 +144,10 @@ class S3Store:
     async def upload_part(self, upload: Upload, span: Span, body: Buffer, md5: bytes | None = None) -> Part:
         """UploadPart."""
         return await uploads.send_part(self._client, upload, span, body, md5)
+
+    async def upload_part_stream(self, upload: Upload, span: Span, chunks: AsyncIterator[bytes]) -> Part:
+        """UploadPart of a part that need not fit into memory; what `chunks` raises is raised."""
+        return await uploads.stream_part(self._client, upload, span, chunks)
 
     async def uploaded_parts(self, upload: Upload) -> tuple[Part, ...]:
         """ListParts, all pages."""

@@ -177,7 +177,10 @@ def _precondition(asked: Asked, refusal: Refusal, answer: Answer, now: datetime)
 
 
 def _changed(asked: Asked, refusal: Refusal, answer: Answer, now: datetime) -> errors.FerrylineError:
-    return errors.ObjectChanged(_said(asked, refusal), key=asked.key, place=asked.place)
+    # The endpoint itself said no, which the probe must tell from our own comparison of ETags.
+    return errors.ObjectChanged(
+        _said(asked, refusal), key=asked.key, place=asked.place, kind="precondition-failed"
+    )
 
 
 def _access(asked: Asked, refusal: Refusal, answer: Answer, now: datetime) -> errors.FerrylineError:

@@ -5,12 +5,14 @@ Called through `S3Store`'s Parts methods. Complete's answer is read to its end, 
 """
 
 import base64
+from collections.abc import AsyncIterator
 from datetime import datetime
 
 from ferryline import errors
 from ferryline.model.span import Span
 from ferryline.storage.s3 import answer_xml, headers, translate
 from ferryline.storage.s3.client import Call, Client
+from ferryline.storage.s3.http_message import Answer, Streamed
 from ferryline.storage.s3.refusal import Effect
 from ferryline.storage.s3.writes import not_a_page, result_of, written_of
 from ferryline.storage.store import Buffer, Completion, Part, Upload, Writing, Written
@@ -58,7 +60,34 @@ async def send_part(client: Client, upload: Upload, span: Span, body: Buffer, md
     )
     if md5 is not None:
         call.headers["content-md5"] = headers.base64_of(md5)
-    answer = await client.send(call)
+    return _part_of(client, call, span, await client.send(call))
+
+
+async def stream_part(client: Client, upload: Upload, span: Span, pieces: AsyncIterator[bytes]) -> Part:
+    """UploadPart of a body that comes in pieces. Raises what the pieces raise; sent once, never repeated."""
+    body = Streamed(pieces, span.size_bytes)
+    call = Call(
+        "UploadPart",
+        "PUT",
+        upload.key,
+        query=(("partNumber", str(span.number)), ("uploadId", upload.upload_id)),
+        body=body,
+        effect=Effect.WRITE,
+        moves_data=True,
+        permission=_PERMISSION,
+    )
+    try:
+        answer = await client.send(call)
+    except errors.RetryLater as broken:
+        if body.failure is not None:
+            raise body.failure from broken
+        raise
+    finally:
+        await body.stop()
+    return _part_of(client, call, span, answer)
+
+
+def _part_of(client: Client, call: Call, span: Span, answer: Answer) -> Part:
     not_a_page(client, call, answer)
     etag = answer_xml.bare_etag(answer.headers.get(b"etag"))
     if not etag:
@@ -68,7 +97,7 @@ async def send_part(client: Client, upload: Upload, span: Span, body: Buffer, md
             kind="malformed-answer",
             effect_possible=True,
         )
-    return Part(span.number, len(body), etag, _crc(answer.text(b"x-amz-checksum-crc64nvme")))
+    return Part(span.number, span.size_bytes, etag, _crc(answer.text(b"x-amz-checksum-crc64nvme")))
 
 
 async def parts(client: Client, upload: Upload) -> tuple[Part, ...]:

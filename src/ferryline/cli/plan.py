@@ -1,0 +1,31 @@
+"""`ferryline plan`: what a copy would do and why. Writes nothing anywhere."""
+
+from typing import Any
+
+import click
+
+from ferryline.cli import flags, live
+from ferryline.config import environment, request
+from ferryline.model import exitcode
+from ferryline.pipeline import door
+from ferryline.report import text
+
+
+@click.command("plan")
+@click.argument("source", metavar="SRC")
+@click.argument("destinations", metavar="DST", nargs=-1, required=True)
+@flags.OBJECT
+@flags.stack(flags.WHAT, flags.HOW, flags.PRESSURE, flags.QUIET, flags.COMMON)
+@click.option(
+    "--detailed-exitcode", is_flag=True, help="Exit 8 when there are changes, 0 when there are none."
+)
+def command(source: str, destinations: tuple[str, ...], *, detailed_exitcode: bool, **given: Any) -> int:
+    """Say what `copy` with the same flags would send, delete and refuse, and why. Writes nothing."""
+    around = environment.read()
+    with live.Session(given, around) as session:
+        task = request.task(request.words(source, destinations, session.words), around)
+        result = door.plan(task, session.surroundings())
+    session.speak.document(result)
+    session.speak.say(text.plan(result))
+    changes = detailed_exitcode and result["changes"]
+    return exitcode.CHANGES_PLANNED if changes else exitcode.DONE

@@ -1,0 +1,296 @@
+"""The run of `copy`: scan → transfer → prove → delete, and again until quiet where that was asked for.
+
+Called by `door` (and later by whoever runs datasets). It holds no rule: it hands each value that a
+stage yields to the next one and to the tally. An error that ends the run becomes part of the facts.
+"""
+
+import contextlib
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+
+from ferryline import errors, transfer
+from ferryline.listing.coverage import Coverage
+from ferryline.listing.join import RemembersNothing
+from ferryline.model import action, finding, outcome
+from ferryline.model.run import Consistency, Phase
+from ferryline.pipeline import ends as opening
+from ferryline.pipeline import probing, single, skipped
+from ferryline.pipeline import scan as scanning
+from ferryline.pipeline.candidates import Candidates
+from ferryline.pipeline.ends import Ends
+from ferryline.pipeline.remembering import Remembering
+from ferryline.pipeline.run import Run
+from ferryline.pipeline.tally import Tally
+from ferryline.plan import guard
+from ferryline.plan.classify import Classified
+from ferryline.policy.options import VerifyMode
+from ferryline.verify import audit, prove
+
+
+@dataclass(slots=True)
+class PassState:
+    """What one pass over both listings leaves for the next. Mutable: the pass folds into it."""
+
+    coverage: Coverage
+    candidates: Candidates
+    copies: int = 0
+    deletes: int = 0
+    drift: int = 0
+    """Objects that were no longer as listed when they were read: this listing is not a state that was."""
+    first: bool = True
+    """Later passes count only what they act on."""
+    listed: int = 0
+    destination_listed: int = 0
+
+    @property
+    def quiet(self) -> bool:
+        """Whether the pass found nothing to do."""
+        return not (self.copies or self.deletes or self.drift)
+
+
+class CopyRun:
+    """One execution of one task with one destination. `run` once; then `tally` and `consistency`."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._task = run.task
+        self._options = run.task.options
+        self._probed = False
+        self._leftovers: transfer.Leftovers | None = None
+        self._guard = guard.TransferGuard(run.task.max_transfer_bytes)
+        self.tally: Tally = run.tally
+        self.consistency = Consistency.PER_OBJECT
+
+    async def run(self) -> None:
+        """Do all of it. Raises what stopped the run; what was proven until then is kept."""
+        run = self._run
+        run.begin()
+        run.recorder.enter(Phase.LAUNCHING)
+        with run.state.lock(self._task.destinations[0].identity):
+            async with opening.opened(self._task, run.opening()) as ends:
+                mount = await opening.check_mount(ends.source, self._task, run.memory)
+                # Also where nothing will be copied: the next run ends what a dead one left.
+                self._leftovers = await transfer.sweep(ends.destination, self._manner())
+                await self._rounds(ends)
+                if mount is not None:
+                    run.memory.remember_mount(self._task.source.identity, mount)
+
+    async def _rounds(self, ends: Ends) -> None:
+        """One pass, and for POINT_IN_TIME_CONSISTENT more until one finds nothing to do."""
+        first = await self._pass(ends, first=True)
+        wanted = self._options.verify_mode is VerifyMode.POINT_IN_TIME_CONSISTENT
+        if not wanted or self._task.object_key is not None or self._failed():
+            return
+        self._run.recorder.enter(Phase.VERIFYING)
+        before = first
+        for _ in range(max(1, self._run.around.pressure.changed_rounds)):
+            now = await self._pass(ends, first=False)
+            if self._failed():
+                return
+            if not (now.copies or now.deletes or now.drift or before.drift):
+                await self._audit_files(ends)
+                if not self._failed():
+                    self.consistency = Consistency.POINT_IN_TIME
+                return
+            before = now
+        raise errors.SourceKeptChanging(
+            f"{ends.source.place} changed during each of {self._run.around.pressure.changed_rounds} rounds",
+            advice="everything copied so far is proven object by object; run again when less is written "
+            "there, or use verify_mode ONLY_FILES_TRANSFERRED",
+            place=ends.source.place,
+        )
+
+    def _failed(self) -> bool:
+        return self.tally.failures_total > 0
+
+    async def _pass(self, ends: Ends, *, first: bool) -> PassState:
+        """List both sides once and bring the destination in line with what was listed."""
+        run = self._run
+        if first:
+            run.recorder.enter(Phase.PREPARING)
+        ledger = run.ledger()
+        view = run.view(ends, ledger)
+        with ledger.update() as update:
+            remembering = Remembering(update)
+            try:
+                state = await self._work(view, remembering, first=first)
+                if self._leftovers is not None:
+                    await self._leftovers.clear()
+                await self._delete(ends, state, remembering, ledger.rows_count)
+            finally:
+                remembering.flush()
+                update.checkpoint()
+            update.commit()
+        return state
+
+    async def _work(self, view: scanning.View, remembering: Remembering, *, first: bool) -> PassState:
+        ends = view.ends
+        if self._task.object_key is not None:
+            state = PassState(Coverage(ends.destination.place, ()), Candidates(), first=first)
+            steps = single.steps(view, self._task)
+        else:
+            ranges = await scanning.scope(view)
+            state = PassState(Coverage(ends.destination.place, ranges), Candidates(), first=first)
+            steps = scanning.scan(view, ranges, state.coverage)
+        copies = self._copies(steps, ends, state, remembering)
+        self._run.coverage = state.coverage
+        arrivals = self._arrivals(copies, ends, state)
+        if self._options.verify_mode is VerifyMode.NONE:
+            async with contextlib.aclosing(arrivals) as unproven:
+                async for _ in unproven:
+                    pass
+        else:
+            await self._prove(arrivals, ends, remembering)
+        self._fold_skipped(ends, state)
+        return state
+
+    async def _copies(
+        self,
+        steps: AsyncGenerator[scanning.Step, None],
+        ends: Ends,
+        state: PassState,
+        remembering: Remembering,
+    ) -> AsyncGenerator[action.Copy, None]:
+        """The copies of a scan; everything else is folded on the way."""
+        async with contextlib.aclosing(steps):
+            async for step in steps:
+                if isinstance(step, Classified):
+                    self._fold_page(step, state, remembering)
+                elif isinstance(step, action.Copy):
+                    self._guard.admit(step.source.size_bytes, ends.destination.place)
+                    if not self._probed:
+                        self._probed = True
+                        self._run.recorder.enter(Phase.TRANSFERRING)
+                        await probing.learn(ends, self._run.memory, step.source)
+                    state.copies += 1
+                    self.tally.counts.listed += not state.first
+                    yield step
+                else:
+                    self._fold(step, state, remembering)
+
+    def _fold_skipped(self, ends: Ends, state: PassState) -> None:
+        skips = skipped.skips_of(ends.source)
+        if skips is not None and state.first:
+            skipped.fold_source(skips, self._task.filters, self.tally, self._run.recorder)
+        skipped.blind(ends.source, ends.destination, state.coverage)
+
+    def _fold_page(self, page: Classified, state: PassState, remembering: Remembering) -> None:
+        remembering.same(page.same_rows)
+        remembering.forgotten(page.forgotten)
+        state.listed += page.counts.listed - page.counts.excluded - page.counts.reserved
+        state.destination_listed += page.counts.destination_listed
+        if state.first:
+            page.counts.add_to(self.tally.counts)
+
+    def _fold(self, step: action.Action, state: PassState, remembering: Remembering) -> None:
+        """Everything that is not copied, once. Later passes count only what is acted on."""
+        counts = self.tally.counts
+        if isinstance(step, action.Delete):
+            state.candidates.add(step)
+        elif isinstance(step, action.Refuse):
+            counts.listed += not state.first
+            self.tally.refused(step)
+        elif isinstance(step, action.Same):
+            remembering.proven(finding.Match(step.source, step.destination, step.evidence))
+            if state.first:
+                counts.same += 1
+                counts.evidence[step.evidence.value] += 1
+        elif isinstance(step, action.Keep) and state.first:
+            if step.reason is action.Reason.KEPT_BY_OVERWRITE_NEVER:
+                counts.kept += 1
+            else:
+                counts.kept_orphans += 1
+
+    async def _arrivals(
+        self, copies: AsyncGenerator[action.Copy, None], ends: Ends, state: PassState
+    ) -> AsyncGenerator[outcome.Transferred, None]:
+        """What arrived; failures and vanished objects are folded."""
+        stage_ends = transfer.Ends(ends.source, ends.destination)
+        moving = transfer.transfer(copies, stage_ends, self._manner(), self._leftovers)
+        async with contextlib.aclosing(copies), contextlib.aclosing(moving) as outcomes:
+            async for done in outcomes:
+                if isinstance(done, outcome.Transferred):
+                    state.drift += done.source.token != done.action.source.token
+                    self.tally.transferred(done)
+                    yield done
+                elif isinstance(done, outcome.Vanished):
+                    state.drift += 1
+                    self.tally.vanished(done)
+                elif isinstance(done, outcome.Failed):
+                    self.tally.failed(done)
+
+    async def _prove(
+        self, arrivals: AsyncGenerator[outcome.Transferred, None], ends: Ends, remembering: Remembering
+    ) -> None:
+        checking = self._run.checking(self._rename)
+        findings = prove.prove(arrivals, ends.source, ends.destination, checking)
+        async with contextlib.aclosing(arrivals), contextlib.aclosing(findings):
+            async for found in findings:
+                if isinstance(found, finding.Match):
+                    self.tally.proven(found)
+                    remembering.proven(found)
+                else:
+                    self.tally.disproven(found)
+
+    async def _delete(self, ends: Ends, state: PassState, remembering: Remembering, ledger_rows: int) -> None:
+        """The delete phase: only from proven ranges, after the guards, with a second look for each."""
+        if not state.candidates.count:
+            return
+        place = ends.destination.place
+        facts = guard.SourceFacts(state.listed, ledger_rows, state.destination_listed)
+        guard.check_source(facts, ends.source.place)
+        limit = guard.DeleteGuard.of(self._task.max_delete, ledger_rows, state.destination_listed)
+        limit.check(state.candidates.count, place)
+        stage_ends = transfer.Ends(ends.source, ends.destination)
+        candidates = self._proven_absent(state)
+        async with contextlib.aclosing(transfer.delete(candidates, stage_ends, self._manner())) as outcomes:
+            async for done in outcomes:
+                if isinstance(done, outcome.Deleted):
+                    state.deletes += 1
+                    self.tally.deleted(done)
+                    remembering.gone(done.key)
+                elif isinstance(done, outcome.Spared):
+                    self.tally.spared(done)
+                elif isinstance(done, outcome.Failed):
+                    self.tally.failed(done)
+
+    async def _proven_absent(self, state: PassState) -> AsyncGenerator[action.Delete, None]:
+        for candidate in state.candidates.take():
+            if state.coverage.proves(candidate.key):
+                yield candidate
+            else:
+                self.tally.spared(outcome.Spared(candidate, "its place was not listed to the end"))
+
+    async def _audit_files(self, ends: Ends) -> None:
+        """Files are always hashed: a size and a time prove nothing about a disk."""
+        if not (ends.source.capabilities.hashes_locally or ends.destination.capabilities.hashes_locally):
+            return
+        view = self._run.view(ends, RemembersNothing())
+        pairs = scanning.every_pair(view, await scanning.scope(view))
+        checking = self._run.checking(self._rename)
+        async with contextlib.aclosing(
+            audit.audit(pairs, ends.source, ends.destination, checking)
+        ) as findings:
+            async for found in findings:
+                if isinstance(found, finding.Mismatch):
+                    self.tally.disproven_later(found)
+
+    def _rename(self, key: bytes) -> bytes:
+        name = self._task.object_name
+        return key if name is None else name
+
+    def _manner(self) -> transfer.Manner:
+        run = self._run
+        pressure = run.around.pressure
+        return transfer.Manner(
+            run_id=run.run_id,
+            clock=run.around.clock,
+            chance=run.around.chance,
+            emit=run.recorder.emit,
+            memory_bytes=pressure.memory_bytes,
+            objects=pressure.objects,
+            metadata=self._options.object_metadata,
+            mtime=self._options.mtime,
+            rename=self._rename,
+            changed_rounds=pressure.changed_rounds,
+        )

@@ -1,0 +1,70 @@
+"""The blocking door: one call, one run in an event loop of its own, one frozen answer.
+
+`cli` and programs that are not async call it. What stopped a run is part of the facts, because a
+script wants the counts of a run that was cut off as much as of one that ended well.
+"""
+
+from collections.abc import Coroutine
+from typing import Any
+
+from ferryline import errors
+from ferryline.pipeline import loop, planning, verifying
+from ferryline.pipeline.copying import CopyRun
+from ferryline.pipeline.inspection import Inspection
+from ferryline.pipeline.run import Run
+from ferryline.pipeline.task import Surroundings, Task
+from ferryline.report.facts import RunFacts, VerifyFacts
+from ferryline.state import open_state
+from ferryline.verify.sample import Sample
+
+
+def copy(task: Task, around: Surroundings) -> RunFacts:
+    """Copy and prove, and say what came of it. `facts.stopped` holds what ended the run early.
+
+    Raises UserMistake for what is wrong before the run begins, and DiskFailed where the state folder
+    cannot be used.
+    """
+    with open_state(around.state_folder, around.clock) as state:
+        run = Run(task, around, state)
+        copying = CopyRun(run)
+        stopped = _stopped(copying.run())
+        if isinstance(stopped, errors.ListingUnordered):
+            # Seen once, sorted from then on: what was copied until now is found equal by the second try.
+            run = Run(task, around, state, unordered=frozenset({stopped.place}))
+            copying = CopyRun(run)
+            stopped = _stopped(copying.run())
+        return run.ended(copying.consistency, stopped)
+
+
+def plan(task: Task, around: Surroundings) -> dict[str, Any]:
+    """What `copy` would do, as the plan's document. Raises what stopped it. Nothing is remembered."""
+    with open_state(around.state_folder, around.clock) as state:
+        try:
+            return loop.run(planning.plan(Run(task, around, state)))
+        except errors.ListingUnordered as unordered:
+            again = Run(task, around, state, unordered=frozenset({unordered.place}))
+            return loop.run(planning.plan(again))
+
+
+def verify(task: Task, around: Surroundings, sample: Sample) -> VerifyFacts:
+    """Compare and repair nothing; `facts.stopped` holds what ended the verification early."""
+    with open_state(around.state_folder, around.clock) as state:
+        run = Run(task, around, state)
+        found = Inspection()
+        stopped = _stopped(verifying.verify(run, sample, found))
+        if isinstance(stopped, errors.ListingUnordered):
+            run = Run(task, around, state, unordered=frozenset({stopped.place}))
+            found = Inspection()
+            stopped = _stopped(verifying.verify(run, sample, found))
+        return run.inspected(found, sample, stopped)
+
+
+def _stopped(work: Coroutine[Any, Any, None]) -> errors.FerrylineError | None:
+    """Run `work`; what ended it early as a value. Mistakes and contradictions are raised."""
+    try:
+        loop.run(work)
+    except (errors.UserMistake, errors.BrokenInvariant):
+        raise
+    except errors.FerrylineError as error:
+        return error
+    return None

@@ -1,0 +1,161 @@
+"""Both ends of a task, opened, dressed and identified: the one place where a run meets real stores.
+
+`copying`, `planning` and `verifying` open them here and get them closed here. It also says what is
+known of an endpoint, and refuses a file source whose mount is no longer the one of the last run.
+"""
+
+import contextlib
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from ferryline import errors
+from ferryline.listing import spill
+from ferryline.model import place
+from ferryline.pipeline.task import Surroundings, Task
+from ferryline.storage import capabilities, location
+from ferryline.storage.capabilities import Capabilities
+from ferryline.storage.store import Lists, Store
+from ferryline.storage.wrap import stack
+from ferryline.storage.wrap.stack import DressedStore
+
+
+class Memory(Protocol):
+    """What this host remembers of places, as `state` keeps it."""
+
+    def capabilities(self, endpoint: str) -> str | None:
+        """What a probe saw, as text, or None."""
+        ...
+
+    def remember(self, endpoint: str, capabilities: str) -> None:
+        """Keep what a probe saw."""
+        ...
+
+    def mount(self, place: str) -> str | None:
+        """The identity that a file location's root had in the last run, or None."""
+        ...
+
+    def remember_mount(self, place: str, identity: str) -> None:
+        """Keep the identity of a file location's root."""
+        ...
+
+
+@runtime_checkable
+class Learns(Protocol):
+    """A store that uses what a probe found out."""
+
+    def learn(self, capabilities: Capabilities) -> None:
+        """Use it from now on."""
+        ...
+
+
+@runtime_checkable
+class Mounted(Protocol):
+    """A store on a file system."""
+
+    async def identity(self) -> object:
+        """Which file system and directory the root is; its text is compared between runs."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Both ends, dressed in retry, limit, pace and trace.
+
+    The `…_listing` of an end is the end itself, or the end sorted where it lists out of order.
+    """
+
+    source: DressedStore
+    destination: DressedStore
+    source_listing: Lists
+    destination_listing: Lists
+    source_endpoint: str
+    destination_endpoint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What opening needs beside the task. `unordered` names places that were seen to list out of order."""
+
+    around: Surroundings
+    harness: stack.Harness
+    memory: Memory
+    spill_folder: Path
+    unordered: frozenset[str] = frozenset()
+
+
+@contextlib.asynccontextmanager
+async def opened(task: Task, opening: Opening) -> AsyncGenerator[Ends, None]:
+    """Open both ends of a task with one destination; both are closed on the way out."""
+    destination = task.destinations[0]
+    async with contextlib.AsyncExitStack() as closing:
+        source_store = await _open(task.source, location.Side.SOURCE, opening, closing)
+        destination_store = await _open(destination, location.Side.DESTINATION, opening, closing)
+        source_name, destination_name = endpoint_of(task.source), endpoint_of(destination)
+        _recall(source_store, source_name, opening.memory)
+        _recall(destination_store, destination_name, opening.memory)
+        source = stack.dress(source_store, source_name, opening.harness)
+        dressed = stack.dress(destination_store, destination_name, opening.harness)
+        yield Ends(
+            source,
+            dressed,
+            _listing(source, opening),
+            _listing(dressed, opening),
+            source_name,
+            destination_name,
+        )
+
+
+async def _open(
+    where: place.Location, side: location.Side, opening: Opening, closing: contextlib.AsyncExitStack
+) -> Store:
+    around = opening.around
+    context = location.OpenContext(
+        clock=around.clock, chance=around.chance, resolve=around.resolve, trace=opening.harness.emit
+    )
+    store = await location.open_store(where, context, side)
+    closing.push_async_callback(store.close)
+    return store
+
+
+def _recall(store: Store, endpoint: str, memory: Memory) -> None:
+    if isinstance(store, Learns) and store.capabilities.provider != "aws":
+        told = memory.capabilities(endpoint)
+        known = capabilities.parse(told) if told is not None else None
+        if known is not None:
+            store.learn(known)
+
+
+def _listing(store: DressedStore, opening: Opening) -> Lists:
+    if store.capabilities.ordered and store.place not in opening.unordered:
+        return store
+    return spill.Sorted(store, opening.spill_folder)
+
+
+def endpoint_of(where: place.Location) -> str:
+    """What capabilities are kept by: the endpoint and the bucket, because encryption is a bucket's."""
+    if isinstance(where, place.S3Location):
+        return f"{where.access.endpoint_url or 'aws'}|{where.bucket}"
+    return where.url
+
+
+async def check_mount(store: DressedStore, task: Task, memory: Memory) -> str | None:
+    """The identity of a file source's root, None for others. Raises DiskFailed when it is another one now.
+
+    An unmounted disk leaves an empty folder behind, and an empty folder must never read as "everything
+    was deleted".
+    """
+    where = task.source
+    if not isinstance(where, place.FileLocation) or not isinstance(store, Mounted):
+        return None
+    now = str(await store.identity())
+    before = memory.mount(where.identity)
+    if before is not None and before != now and not task.accept_new_mount:
+        raise errors.DiskFailed(
+            f"{where.url} is not what it was in the last run: it was {before} and is {now}",
+            advice="mount the disk again; if the new one is meant, run once with --accept-new-mount",
+            place=where.url,
+            kind="mount-changed",
+        )
+    return now

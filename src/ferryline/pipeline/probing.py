@@ -1,0 +1,35 @@
+"""What an endpoint honours, found out before the first write and remembered on this host.
+
+`copying` calls it when a plan holds its first write, and never otherwise: a run without changes
+probes nothing. Sources get read-only probes. Decides nothing.
+"""
+
+from ferryline.model.entry import Entry
+from ferryline.pipeline.ends import Ends, Learns, Memory
+from ferryline.storage import capabilities, probe
+from ferryline.storage.capabilities import Capabilities, Support
+from ferryline.storage.wrap.stack import DressedStore
+
+_DECLARED = frozenset({"aws", "memory", "file"})
+"""Providers whose behaviour is documented or our own."""
+
+
+# Bare stores: a trial that is refused has said all it can, and must not be repeated.
+async def learn(ends: Ends, memory: Memory, sample: Entry) -> None:
+    """Probe both ends as far as they are not known yet. `sample` is a source object to look at."""
+    if _asks(ends.source) and ends.source.capabilities.read_if_match is Support.UNKNOWN:
+        found = await probe.probe_source(ends.source.bare, sample)
+        _install(ends.source, ends.source_endpoint, memory, found)
+    if _asks(ends.destination) and ends.destination.capabilities.write_if_none_match is Support.UNKNOWN:
+        found = await probe.probe_destination(ends.destination.bare)
+        _install(ends.destination, ends.destination_endpoint, memory, found)
+
+
+def _asks(store: DressedStore) -> bool:
+    return store.capabilities.provider not in _DECLARED
+
+
+def _install(store: DressedStore, endpoint: str, memory: Memory, found: Capabilities) -> None:
+    memory.remember(endpoint, capabilities.text(found))
+    if isinstance(store, Learns):
+        store.learn(found)

@@ -1,0 +1,174 @@
+"""One run of one task with one destination: its identity, its ear, its memory, and what it came to.
+
+`copying`, `planning` and `verifying` share it; `door` makes it. It knows no stage's work.
+"""
+
+import json
+import random
+from collections.abc import Callable
+from datetime import datetime
+
+from ferryline import errors
+from ferryline.listing.coverage import Coverage
+from ferryline.listing.join import Remembers
+from ferryline.model import event
+from ferryline.model.run import Consistency
+from ferryline.pipeline import scan
+from ferryline.pipeline.ends import Ends, Opening
+from ferryline.pipeline.inspection import Inspection
+from ferryline.pipeline.recorder import Recorder
+from ferryline.pipeline.tally import Tally
+from ferryline.pipeline.task import Surroundings, Task
+from ferryline.plan.rules import Rules, Traits
+from ferryline.policy.options import UNLIMITED, LogLevel
+from ferryline.report import accounting, document
+from ferryline.report.facts import DestinationFacts, RunFacts, VerifyFacts
+from ferryline.state import State
+from ferryline.state.ledger import Ledger
+from ferryline.storage.wrap import limit, pace, retry, stack
+from ferryline.transfer.manner import same_key
+from ferryline.verify.checking import Checking
+from ferryline.verify.sample import Sample
+
+
+class Run:
+    """What every command over a task needs. `state` is open for as long as the run lives."""
+
+    def __init__(
+        self, task: Task, around: Surroundings, state: State, unordered: frozenset[str] = frozenset()
+    ) -> None:
+        self.task = task
+        self.around = around
+        self.state = state
+        self.began_at = around.clock.now()
+        self.run_id = new_run_id(self.began_at, around.chance)
+        self.recorder = Recorder(around.clock, around.emit)
+        self.coverage: Coverage | None = None
+        self.tally = Tally(task.destinations[0].url, self.recorder.emit)
+        self._unordered = unordered
+        self.pace = self._pace()
+        if task.options.log_level is not LogLevel.OFF:
+            folder = around.report_folder or around.state_folder / "reports"
+            self.recorder.report_into(folder / self.run_id, task.options.log_level)
+        self._harness = stack.Harness(
+            clock=around.clock,
+            chance=around.chance,
+            emit=self.recorder.emit,
+            windows=limit.Windows(around.pressure.connections, self.recorder.emit),
+            patience=retry.Patience(
+                attempts=around.pressure.retry_attempts,
+                throttle_patience_seconds=around.pressure.throttle_patience_seconds,
+            ),
+            pace=self.pace,
+        )
+
+    @property
+    def memory(self) -> State:
+        """What this host remembers of places."""
+        return self.state
+
+    def opening(self) -> Opening:
+        """What opening both ends needs."""
+        return Opening(self.around, self._harness, self.state, self.state.folder, self._unordered)
+
+    def ledger(self) -> Ledger:
+        """What was proven between the two ends."""
+        return self.state.ledger(self.task.source.identity, self.task.destinations[0].identity)
+
+    def rules(self, ends: Ends) -> Rules:
+        """The task's rules between these two ends."""
+        task = self.task
+        source, destination = Traits.of(ends.source.capabilities), Traits.of(ends.destination.capabilities)
+        return Rules.of(task.options, task.filters, task.on_unknown, source, destination)
+
+    def view(self, ends: Ends, remembered: Remembers) -> scan.View:
+        """What a scan of these two ends looks at."""
+        return scan.View(ends, remembered, self.rules(ends), self.around.pressure.ranges, self.recorder.emit)
+
+    def checking(self, rename: Callable[[bytes], bytes] = same_key) -> Checking:
+        """How verification looks."""
+        return Checking(
+            clock=self.around.clock,
+            run_id=self.run_id,
+            objects=self.around.pressure.objects,
+            rename=rename,
+        )
+
+    def begin(self) -> None:
+        """Tell everybody that the run begins."""
+        source, destination = self.task.source.url, self.task.destinations[0].url
+        self.recorder.emit(event.RunStarted(self.run_id, source, (destination,)))
+        self.state.runs.started(self.run_id, source, destination, self.began_at)
+
+    def ended(self, consistency: Consistency, stopped: errors.FerrylineError | None) -> RunFacts:
+        """What a copy came to; told, remembered and written to the report. Call it once, last."""
+        counts = self.tally.counts
+        if stopped is None and not counts.balanced:
+            raise accounting.broken(counts, self.tally.place)
+        self.recorder.close()
+        destination = DestinationFacts(
+            url=self.task.destinations[0].url,
+            counts=counts,
+            failures=tuple(self.tally.failures),
+            failure_kinds=dict(self.tally.failure_kinds),
+            consistency=consistency,
+            coverage=self.coverage.summary() if self.coverage is not None else (),
+        )
+        facts = RunFacts(
+            run_id=self.run_id,
+            source=self.task.source.url,
+            destinations=(destination,),
+            began_at=self.began_at,
+            duration_seconds=self.recorder.seconds(),
+            phases=dict(self.recorder.phases),
+            requests=dict(self.recorder.requests),
+            warnings=tuple(self.recorder.warnings),
+            stopped=stopped,
+            report=str(self.recorder.report) if self.recorder.report else None,
+            policy_digest=self.task.policy_digest,
+        )
+        result = document.run_document(facts)
+        self.recorder.file("summary.json", json.dumps(result, indent=2, ensure_ascii=False) + "\n")
+        self.state.runs.ended(self.run_id, result)
+        self.recorder.emit(event.RunEnded(self.run_id, facts.status.value, facts.exit_code))
+        return facts
+
+    def inspected(
+        self, found: Inspection, sample: Sample, stopped: errors.FerrylineError | None
+    ) -> VerifyFacts:
+        """What a verification came to; told, and written to the report. Call it once, last."""
+        self.recorder.close()
+        facts = VerifyFacts(
+            run_id=self.run_id,
+            source=self.task.source.url,
+            destination=self.task.destinations[0].url,
+            began_at=self.began_at,
+            duration_seconds=self.recorder.seconds(),
+            source_objects=found.source_objects,
+            destination_objects=found.destination_objects,
+            excluded=found.excluded,
+            reserved=found.reserved,
+            equal=found.equal,
+            evidence=dict(found.evidence),
+            troubles=dict(found.troubles),
+            findings=tuple(found.findings),
+            deep_percent=sample.percent,
+            seed=sample.seed,
+            deep_checked=found.deep_checked,
+            phases=dict(self.recorder.phases),
+            requests=dict(self.recorder.requests),
+            warnings=tuple(self.recorder.warnings),
+            stopped=stopped,
+            report=str(self.recorder.report) if self.recorder.report else None,
+        )
+        self.recorder.emit(event.RunEnded(self.run_id, facts.status.value, facts.exit_code))
+        return facts
+
+    def _pace(self) -> pace.Pace | None:
+        rate = self.task.options.bytes_per_second
+        return None if rate == UNLIMITED else pace.Pace(rate, self.around.clock)
+
+
+def new_run_id(at: datetime, chance: random.Random) -> str:
+    """A name that sorts by time and is unique enough to be a folder's: `20260301T120000Z-3f9a1c07`."""
+    return f"{at:%Y%m%dT%H%M%SZ}-{chance.getrandbits(32):08x}"

@@ -1,0 +1,20 @@
+"""The JSON Schemas of Ferryline's documents, shipped as files: `run`, `plan` and `verify`.
+
+A schema names every field that is promised. Documents may gain fields; a field that is promised
+keeps its name, type and meaning for as long as the number in `schema` stands.
+"""
+
+import json
+from importlib import resources
+from typing import Any
+
+NAMES = ("run", "plan", "verify")
+
+
+def load(name: str) -> dict[str, Any]:
+    """The schema of one of `NAMES`. Raises KeyError for another name."""
+    if name not in NAMES:
+        raise KeyError(f"there is no schema {name!r}; there are {', '.join(NAMES)}")
+    text = resources.files(__name__).joinpath(f"{name}.schema.json").read_text("utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema

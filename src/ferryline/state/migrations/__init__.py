@@ -1,0 +1,1 @@
+"""Numbered migrations of the state database; an applied one is never edited."""

@@ -1,0 +1,111 @@
+"""What `transfer` and `delete` are given: the two ends, and the manner in which to work.
+
+Built by `pipeline`. Holds no state of a run and opens nothing. Verbs that only some stores have are
+asked for here, each by a function of its own.
+"""
+
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Set
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from ferryline.clock import Clock
+from ferryline.model import event, span
+from ferryline.model.entry import Stat
+from ferryline.policy.options import Mtime, ObjectMetadata
+from ferryline.storage.capabilities import Capabilities
+from ferryline.storage.store import Part, Pin, Received, Store, Upload
+
+
+class SourceEnd(Protocol):
+    """What a source must be able to do."""
+
+    @property
+    def place(self) -> str:
+        """The location for messages: no secrets."""
+        ...
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this endpoint was seen to honour so far."""
+        ...
+
+    async def head(self, key: bytes, version_id: str | None = None) -> Stat | None:
+        """The object's state, or None when it is not there."""
+        ...
+
+    async def read(self, key: bytes, pin: Pin, span: span.Span | None = None) -> Received:
+        """All bytes (or those of `span`) of the pinned state."""
+        ...
+
+    def stream(
+        self, key: bytes, pin: Pin, span: span.Span | None = None
+    ) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """The same in chunks."""
+        ...
+
+
+HeadPart = Callable[[bytes, Pin, int], Awaitable[Stat | None]]
+"""A Stat whose size is that part's, with the number of parts; None where partNumber is ignored."""
+Refuses = Callable[[bytes], str]
+"""Why a key can never be at the destination, or an empty string."""
+SweepTemporaries = Callable[[Set[str]], Awaitable[int]]
+"""Remove temporaries of ours, but for those of the uploads named."""
+StreamPart = Callable[[Upload, span.Span, AsyncIterator[bytes]], Awaitable[Part]]
+"""Send one part as its chunks come; they must add up to the span's size."""
+
+
+def head_part_of(source: "SourceEnd") -> HeadPart | None:
+    """`head_part`, where the source has it. Wrappers pass such verbs on, so only asking tells."""
+    return getattr(source, "head_part", None)
+
+
+def refuses_of(destination: Store) -> Refuses | None:
+    """`refuses`, where the destination has it."""
+    return getattr(destination, "refuses", None)
+
+
+def sweep_temporaries_of(destination: Store) -> SweepTemporaries | None:
+    """`sweep_temporaries`, where the destination has it."""
+    return getattr(destination, "sweep_temporaries", None)
+
+
+def stream_part_of(destination: Store) -> StreamPart | None:
+    """`upload_part_stream`, where the destination has it: a part need not fit into memory then."""
+    return getattr(destination, "upload_part_stream", None)
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Where bytes come from and where they go, both behind their wrappers."""
+
+    source: SourceEnd
+    destination: Store
+
+
+def same_key(key: bytes) -> bytes:
+    """The key at the destination is the key at the source."""
+    return key
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How to work.
+
+    `objects` are worked on at once; their buffered bytes stay below `memory_bytes` together.
+    `part_bytes` is the part size where Ferryline is free to choose. `changed_rounds` is how often one
+    object may change at the source before it fails. `rename` maps a source key to the destination's.
+    """
+
+    run_id: str
+    clock: Clock
+    chance: random.Random
+    emit: Callable[[event.Event], None]
+    memory_bytes: int = 128 * span.MIB
+    objects: int = 64
+    part_bytes: int = 16 * span.MIB
+    metadata: ObjectMetadata = ObjectMetadata.PRESERVE
+    mtime: Mtime = Mtime.PRESERVE
+    rename: Callable[[bytes], bytes] = same_key
+    changed_rounds: int = 3

@@ -1,0 +1,133 @@
+"""The part lane: a large object in parts, without a disk in between, resumable on any host.
+
+Called by `carry`. One look at the source, an intent, an upload, its parts, Complete, and a HEAD that
+says what is there now.
+"""
+
+from dataclasses import replace
+
+from ferryline import crash, errors
+from ferryline.model import digest
+from ferryline.model.digest import Algorithm, Digest
+from ferryline.model.entry import Entry
+from ferryline.model.outcome import Transferred
+from ferryline.storage.store import Completion, Condition, Writing, Written
+from ferryline.transfer import carried, digesting, layouts, sending, settle, uploads
+from ferryline.transfer.layouts import Shape
+from ferryline.transfer.passage import Passage, Trip, condition, refused
+from ferryline.transfer.sending import Delivered
+from ferryline.transfer.settle import Found, Sent
+from ferryline.transfer.uploads import Opened, UploadGone
+
+STARTS = 2
+"""How often an object is begun whose upload disappears: lifecycle rules abort old ones once."""
+
+
+async def send(passage: Passage, trip: Trip) -> Transferred:
+    """Copy one object. Raises ObjectMissing and ObjectChanged for the source only."""
+    shape = await layouts.learn(passage, trip)
+    writing = Writing(
+        metadata=carried.metadata(shape.stat, passage.ends, passage.manner),
+        condition=_condition(passage, trip),
+        modified_ns=carried.modified_ns(shape.stat, passage.manner),
+    )
+    for start in range(1, STARTS + 1):
+        try:
+            opened = await _open(passage, trip, shape, writing)
+            return await _through(passage, trip, shape, opened, writing)
+        except UploadGone:
+            if start == STARTS:
+                raise
+    raise errors.BrokenInvariant("an upload was neither completed nor given up", key=trip.key)
+
+
+async def _open(passage: Passage, trip: Trip, shape: Shape, writing: Writing) -> Opened:
+    try:
+        return await uploads.open_or_resume(passage, trip, shape, writing)
+    except (errors.ObjectMissing, errors.ObjectChanged) as strange:
+        raise refused(strange) from strange
+
+
+async def _through(
+    passage: Passage, trip: Trip, shape: Shape, opened: Opened, writing: Writing
+) -> Transferred:
+    """Parts, Complete, HEAD. The upload and its intent are gone afterwards, also after a failure."""
+    try:
+        delivered = await sending.deliver(passage, trip, shape, opened)
+        sent = Sent(
+            key=trip.key,
+            size_bytes=shape.layout.size_bytes,
+            metadata=writing.metadata,
+            etag=digest.etag_of_parts(one.md5 for one in delivered.sums),
+            crc64nvme=digesting.combined_crc(delivered.sums),
+            replaces=trip.copy.replaces,
+        )
+        written = await _complete(passage, opened, delivered, sent, writing)
+        found = await _looked(passage, sent, written)
+    except (errors.ObjectFailed, errors.RetryLater):
+        await uploads.give_up(passage, opened)
+        raise
+    if isinstance(written, Found):
+        # What was sent lies there, but perhaps another upload brought it: then ours is still open.
+        await uploads.give_up(passage, opened)
+    else:
+        await uploads.finish(passage, opened)
+    return Transferred(
+        trip.copy,
+        trip.source_seen(shape.entry),
+        Digest(Algorithm.CRC64NVME, sent.crc64nvme),
+        etag=found.entry.token.etag,
+        proof=found.proof,
+        destination=found.entry,
+        bytes_read=trip.bytes_read,
+        bytes_written=trip.bytes_written,
+    )
+
+
+def _condition(passage: Passage, trip: Trip) -> Condition:
+    known = passage.ends.destination.capabilities
+    return condition(trip.copy, known.complete_if_none_match, known.complete_if_match)
+
+
+async def _complete(
+    passage: Passage, opened: Opened, delivered: Delivered, sent: Sent, writing: Writing
+) -> Written | Found:
+    """Complete: its answer, or what was found after an answer that left it open."""
+    destination = passage.ends.destination
+    known = destination.capabilities
+    whole = replace(writing, crc64nvme=sent.crc64nvme if known.stored_checksum.honoured else None)
+    crash.point("upload.completing")
+    try:
+        return await destination.complete_upload(
+            opened.upload, Completion(delivered.parts, sent.size_bytes, whole)
+        )
+    except (errors.RetryLater, errors.DestinationChanged) as cause:
+        return await _settled(passage, sent, cause)
+    except errors.ObjectMissing as gone:
+        # Completed before with the answer lost, or aborted by somebody: only a look can tell.
+        lost = UploadGone(gone.message, advice=gone.advice, key=sent.key, place=gone.place)
+        return await _settled(passage, sent, lost)
+    except errors.ObjectChanged as strange:
+        raise refused(strange) from strange
+
+
+async def _looked(passage: Passage, sent: Sent, written: Written | Found) -> Found:
+    crash.point("upload.completed")
+    if isinstance(written, Found):
+        return written
+    if written.token is not None:  # files: it was seen in place, and the answer is its whole token
+        return Found(Entry(sent.key, sent.size_bytes, written.token), None)
+    try:
+        return await settle.look(passage.ends.destination, sent)
+    except (errors.ObjectMissing, errors.ObjectChanged) as strange:
+        raise refused(strange) from strange
+
+
+async def _settled(passage: Passage, sent: Sent, cause: errors.FerrylineError) -> Found:
+    try:
+        return await settle.settle(passage.ends.destination, sent, cause)
+    except errors.RetryLater as failure:
+        if failure.kind != "write-conflict":
+            raise
+        # S3 asks for a new upload after a conflict on Complete.
+        raise UploadGone(failure.message, advice=failure.advice, key=sent.key, place=failure.place) from cause

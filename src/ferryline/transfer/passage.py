@@ -1,0 +1,99 @@
+"""What the workers of one call of `transfer` share, and what each carries with one object.
+
+Made by `carry`; the lanes get it. Only counters change in a `Passage` and a `Trip`.
+"""
+
+from dataclasses import dataclass, field
+
+from ferryline import errors
+from ferryline.model import digest, span
+from ferryline.model.action import Copy
+from ferryline.model.digest import Algorithm, Digest
+from ferryline.model.entry import Entry, Token
+from ferryline.model.key import printable
+from ferryline.storage.capabilities import Support
+from ferryline.storage.store import ALWAYS, Condition
+from ferryline.transfer.budget import Budget
+from ferryline.transfer.digesting import Sums
+from ferryline.transfer.leftovers import Leftovers
+from ferryline.transfer.manner import Ends, Manner
+from ferryline.transfer.motion import Motion
+from ferryline.transfer.refusals import Refusals
+
+_SECOND = 1_000_000_000
+
+
+@dataclass(slots=True)
+class Passage:
+    """One call of `transfer`: both ends, the manner, and what all its objects share."""
+
+    ends: Ends
+    manner: Manner
+    budget: Budget
+    motion: Motion
+    refusals: Refusals
+    leftovers: Leftovers
+    buffer_bytes_max: int = field(init=False)
+    """The largest piece of an object that is held in memory whole."""
+
+    def __post_init__(self) -> None:
+        self.buffer_bytes_max = min(span.PART_BUDGET_BYTES, self.budget.total_bytes)
+
+
+@dataclass(slots=True)
+class Trip:
+    """One object on its way: `entry` is the source state that is copied now, `key` is where it goes."""
+
+    copy: Copy
+    key: bytes
+    entry: Entry
+    bytes_read: int = 0
+    bytes_written: int = 0
+
+    def source_seen(self, seen: Entry) -> Entry:
+        """The source entry to record: the listed one while it names the same state, because a listing
+        may tell times more finely than a HEAD, and the next listing is compared with it."""
+        return self.copy.source if same_state(self.copy.source.token, seen.token) else seen
+
+
+def same_state(listed: Token, seen: Token) -> bool:
+    """Whether two looks saw one state; with ETags, times are compared in whole seconds (HTTP dates)."""
+    if listed.etag is not None or seen.etag is not None:
+        return listed.etag == seen.etag and listed.modified_ns // _SECOND == seen.modified_ns // _SECOND
+    mine = listed.modified_ns, listed.change_ns, listed.inode
+    return mine == (seen.modified_ns, seen.change_ns, seen.inode)
+
+
+def digest_of(source: Entry, sums: Sums) -> Digest:
+    """The digest of a whole object that was hashed in one piece: a function of the source object alone.
+
+    MD5; CRC64NVME for what was uploaded in parts, so that it does not matter which lane it took.
+    """
+    if source.token.etag is not None and digest.part_count(source.token.etag) is not None:
+        return Digest(Algorithm.CRC64NVME, sums.crc64nvme)
+    return Digest(Algorithm.MD5, sums.md5)
+
+
+def condition(copy: Copy, absent: Support, match: Support) -> Condition:
+    """The precondition of a write, as far as the endpoint honours it for this verb."""
+    if copy.replaces is None:
+        return Condition(absent=True) if absent.honoured else ALWAYS
+    etag = copy.replaces.token.etag
+    return Condition(etag=etag) if etag is not None and match.honoured else ALWAYS
+
+
+def changed(entry: Entry, place: str, why: str) -> errors.ObjectChanged:
+    """The source object is not what was listed, as this room saw it."""
+    return errors.ObjectChanged(
+        f"{printable(entry.key)} in {place} changed: {why}",
+        advice="it is looked at again",
+        key=entry.key,
+        place=place,
+    )
+
+
+def refused(error: errors.FerrylineError) -> errors.ObjectFailed:
+    """A destination's error that must not be mistaken for one of the source's."""
+    return errors.ObjectFailed(
+        error.message, advice=error.advice, key=error.key, place=error.place, kind=error.kind
+    )

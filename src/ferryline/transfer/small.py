@@ -1,0 +1,135 @@
+"""The small lane: one pinned GET, one PUT, no HEAD; the object is held in memory whole.
+
+Called by `carry` for objects that fit the buffer and need no parts. Digests are computed in between,
+over the bytes that are sent.
+"""
+
+from ferryline import crash, errors
+from ferryline.model import digest
+from ferryline.model.digest import Evidence
+from ferryline.model.entry import Entry
+from ferryline.model.key import printable
+from ferryline.model.outcome import Transferred
+from ferryline.storage.capabilities import Capabilities, Support
+from ferryline.storage.store import Pin, Received, Writing, Written
+from ferryline.transfer import carried, digesting
+from ferryline.transfer.digesting import Sums
+from ferryline.transfer.passage import Passage, Trip, changed, condition, digest_of, refused
+from ferryline.transfer.settle import Found, Sent, settle
+
+_PLAIN = (None, "AES256")
+_MAY_TAKE_MD5 = (Support.HONOURED, Support.UNKNOWN)
+
+
+async def send(passage: Passage, trip: Trip) -> Transferred:
+    """Copy one object. Raises ObjectMissing and ObjectChanged for the source only."""
+    async with passage.budget.take(trip.entry.size_bytes):
+        received, sums = await _read(passage, trip)
+        if _is_damaged(passage, received, sums):
+            received, sums = await _read(passage, trip)
+            if _is_damaged(passage, received, sums):
+                raise _damaged(passage, trip)
+        return await _write(passage, trip, received, sums)
+
+
+async def _read(passage: Passage, trip: Trip) -> tuple[Received, Sums]:
+    entry, source = trip.entry, passage.ends.source
+    received = await source.read(entry.key, Pin(entry.token))
+    size_bytes = len(received.body)
+    trip.bytes_read += size_bytes
+    passage.motion.read(size_bytes)
+    if size_bytes != entry.size_bytes:
+        raise changed(entry, source.place, f"{size_bytes} bytes came of {entry.size_bytes}")
+    if size_bytes < digesting.IN_THREAD_BYTES:
+        return received, digesting.sums_of(received.body)
+    return received, await digesting.summed(received.body)
+
+
+def _is_damaged(passage: Passage, received: Received, sums: Sums) -> bool:
+    """Whether the bytes that came are not those the source keeps: only where its ETag certainly is an MD5."""
+    etag = received.stat.entry.token.etag
+    return (
+        etag is not None
+        and etag != sums.etag
+        and passage.ends.source.capabilities.etag_is_md5.honoured
+        and received.stat.encryption in _PLAIN
+        and digest.is_md5_form(etag)
+    )
+
+
+def _damaged(passage: Passage, trip: Trip) -> errors.DigestMismatch:
+    place = passage.ends.source.place
+    return errors.DigestMismatch(
+        f"{printable(trip.entry.key)} came from {place} with bytes that are not those of its ETag, twice",
+        advice="check the network and the source: either damages bytes, or the object is damaged there",
+        key=trip.entry.key,
+        place=place,
+    )
+
+
+async def _write(passage: Passage, trip: Trip, received: Received, sums: Sums) -> Transferred:
+    destination, manner = passage.ends.destination, passage.manner
+    known = destination.capabilities
+    writing = Writing(
+        metadata=carried.metadata(received.stat, passage.ends, manner),
+        condition=condition(trip.copy, known.write_if_none_match, known.write_if_match),
+        md5=sums.md5 if known.content_md5 in _MAY_TAKE_MD5 else None,
+        crc64nvme=sums.crc64nvme if known.stored_checksum.honoured else None,
+        modified_ns=carried.modified_ns(received.stat, manner),
+    )
+    found: Found | None = None
+    written = Written(None)
+    crash.point("object.writing")
+    try:
+        written = await destination.write(trip.key, received.body, writing)
+    except (errors.RetryLater, errors.DestinationChanged) as cause:
+        # The answer may be lost, or a repetition may have met the first attempt's own effect.
+        sent = Sent(
+            trip.key, sums.size_bytes, writing.metadata, sums.etag, sums.crc64nvme, trip.copy.replaces
+        )
+        found = await settle(destination, sent, cause)
+    except (errors.ObjectMissing, errors.ObjectChanged) as strange:
+        raise refused(strange) from strange
+    crash.point("object.written")
+    trip.bytes_written += sums.size_bytes
+    passage.motion.wrote(sums.size_bytes)
+    source = trip.source_seen(received.stat.entry)
+    if found is not None:
+        return _settled(trip, source, sums, found)
+    return Transferred(
+        trip.copy,
+        source,
+        digest_of(source, sums),
+        etag=written.etag,
+        proof=_proof(written, sums, known),
+        destination=_entry(trip, written, sums),
+        bytes_read=trip.bytes_read,
+        bytes_written=trip.bytes_written,
+    )
+
+
+def _settled(trip: Trip, source: Entry, sums: Sums, found: Found) -> Transferred:
+    return Transferred(
+        trip.copy,
+        source,
+        digest_of(source, sums),
+        etag=found.entry.token.etag,
+        proof=found.proof,
+        destination=found.entry,
+        bytes_read=trip.bytes_read,
+        bytes_written=trip.bytes_written,
+    )
+
+
+def _proof(written: Written, sums: Sums, known: Capabilities) -> Evidence | None:
+    """What the answer proves. An ETag that is not our MD5 disproves nothing (KMS)."""
+    if written.etag is not None and known.etag_is_md5.honoured and written.etag == sums.etag:
+        return Evidence.ETAG_MD5
+    stored = written.stored_checksum
+    if stored is not None and known.stored_checksum.honoured and stored.value == sums.crc64nvme:
+        return Evidence.STORED_CHECKSUM
+    return None
+
+
+def _entry(trip: Trip, written: Written, sums: Sums) -> Entry | None:
+    return None if written.token is None else Entry(trip.key, sums.size_bytes, written.token)
