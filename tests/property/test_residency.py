@@ -39,7 +39,7 @@ def worlds(code: str) -> frozenset[str]:
     return group.members if group else frozenset({code})
 
 
-@settings(max_examples=600)
+@settings(max_examples=300)
 @given(rules, declared, stops)
 def test_whatever_is_allowed_is_outside_every_denied_code_in_every_world(residency, regions, stop):
     if not isinstance(verdict(residency, regions, stop), Allowed) or residency == Residency():
@@ -55,7 +55,7 @@ def test_whatever_is_allowed_is_outside_every_denied_code_in_every_world(residen
             assert denied.split("-")[0] != world or denied == region
 
 
-@settings(max_examples=600)
+@settings(max_examples=300)
 @given(rules, declared, stops)
 def test_with_an_allow_list_whatever_is_allowed_is_inside_it_in_every_world(residency, regions, stop):
     assume(residency.allow is not None)
@@ -100,7 +100,7 @@ def test_allowing_less_never_allows_more(residency, regions, stop):
     assert isinstance(before, Allowed) or isinstance(after, Refused)
 
 
-@settings(max_examples=600)
+@settings(max_examples=300)
 @given(rules, declared, stops)
 def test_what_is_resolved_decides_alone(residency, regions, stop):
     assume(stop.resolved is not None)
@@ -109,6 +109,35 @@ def test_what_is_resolved_decides_alone(residency, regions, stop):
     assert isinstance(verdict(residency, regions, stop), Allowed) == isinstance(
         verdict(residency, regions, other), Allowed
     )
+
+
+groups = st.sampled_from(sorted(jurisdiction.groups()))
+
+
+@given(groups, st.data())
+def test_a_region_somewhere_in_a_group_needs_all_of_the_group_allowed(group, data):
+    members = sorted(jurisdiction.groups()[group].members)
+    some = data.draw(st.lists(st.sampled_from(members), unique=True))
+    regions = {"lab": RegionSpec("lab", jurisdiction=group)}
+    stop = Stop("x/", Role.REPLICA, "lab")
+
+    assert isinstance(verdict(Residency(tuple(some)), regions, stop), Allowed) == (len(some) == len(members))
+    assert isinstance(verdict(Residency(tuple(members)), regions, stop), Allowed)
+    denied = verdict(Residency(deny=tuple(some)), regions, stop)
+    assert isinstance(denied, Allowed) == (not some)
+
+
+@given(st.sampled_from(REGIONS), st.text("ABCDEFGHIJ0123456789", min_size=1, max_size=3))
+def test_denying_a_part_denies_its_country_and_denying_a_country_denies_its_parts(region, suffix):
+    country = jurisdiction_of(region, {})
+    assume(country is not None)
+    part = f"{country}-{suffix}"
+    regions = {"lab": RegionSpec("lab", jurisdiction=part)}
+
+    assert isinstance(verdict(Residency(deny=(part,)), {}, Stop("x/", Role.REPLICA, region)), Refused)
+    assert isinstance(verdict(Residency(deny=(country,)), regions, Stop("x/", Role.REPLICA, "lab")), Refused)
+    assert isinstance(verdict(Residency((part,)), {}, Stop("x/", Role.REPLICA, region)), Refused)
+    assert isinstance(verdict(Residency((country,)), regions, Stop("x/", Role.REPLICA, "lab")), Allowed)
 
 
 @given(rules, declared, stops)

@@ -15,7 +15,6 @@ from ferryline.cli import console
 from ferryline.clock import SystemClock
 from ferryline.config import environment, request
 from ferryline.model import event, units
-from ferryline.model.key import one_line
 from ferryline.pipeline import task as tasks
 from ferryline.report import lines, progress
 
@@ -74,8 +73,6 @@ class Session:
             self._events.write(lines.line(fact) + "\n")
         if self._screen is None:
             return
-        if isinstance(fact, event.Warned):
-            self._screen.note(f"note: {one_line(fact.message)}\n  {one_line(fact.advice)}")
         now = self._clock.monotonic()
         if now - self._shown >= (_BAR_SECONDS if self._screen.is_terminal else _LINE_SECONDS):
             self._shown = now
@@ -97,12 +94,6 @@ class _Screen:
         else:
             self._stream.write("\r\x1b[2K" + text[: _columns() - 1])
             self._drawn = True
-        self._stream.flush()
-
-    def note(self, text: str) -> None:
-        """Say something that stays."""
-        self.close()
-        self._stream.write(text + "\n")
         self._stream.flush()
 
     def close(self) -> None:

@@ -118,7 +118,7 @@ class _Memory:
         keys = rows.column(0)
         if not len(keys):
             return rows
-        rising = pc.all(pc.less(keys.slice(0, len(keys) - 1), keys.slice(1))).as_py()
+        rising = len(keys) < 2 or pc.all(pc.less(keys.slice(0, len(keys) - 1), keys.slice(1))).as_py()
         first = keys[0].as_py()
         if not rising or (self._reached is not None and first <= self._reached):
             raise errors.BrokenInvariant(

@@ -24,6 +24,7 @@ from ferryline.pipeline.tally import Tally
 from ferryline.plan import guard
 from ferryline.plan.classify import Classified
 from ferryline.policy.options import VerifyMode
+from ferryline.state.ledger import Ledger
 from ferryline.verify import audit, prove
 
 
@@ -116,7 +117,7 @@ class CopyRun:
                 state = await self._work(view, remembering, first=first)
                 if self._leftovers is not None:
                     await self._leftovers.clear()
-                await self._delete(ends, state, remembering, ledger.rows_count)
+                await self._delete(ends, state, remembering, ledger)
             finally:
                 remembering.flush()
                 update.checkpoint()
@@ -232,11 +233,11 @@ class CopyRun:
                 else:
                     self.tally.disproven(found)
 
-    async def _delete(self, ends: Ends, state: PassState, remembering: Remembering, ledger_rows: int) -> None:
+    async def _delete(self, ends: Ends, state: PassState, remembering: Remembering, ledger: Ledger) -> None:
         """The delete phase: only from proven ranges, after the guards, with a second look for each."""
         if not state.candidates.count:
             return
-        place = ends.destination.place
+        place, ledger_rows = ends.destination.place, ledger.count()
         facts = guard.SourceFacts(state.listed, ledger_rows, state.destination_listed)
         guard.check_source(facts, ends.source.place)
         limit = guard.DeleteGuard.of(self._task.max_delete, ledger_rows, state.destination_listed)

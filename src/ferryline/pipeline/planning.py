@@ -43,7 +43,7 @@ async def plan(run: Run) -> dict[str, Any]:
                     found.action(step)
                     weighed.action(step)
         document = found.document()
-        document["refusals"] = weighed.refusals(ledger.rows_count)
+        document["refusals"] = weighed.refusals(ledger.count())
         skips = skipped.skips_of(ends.source)
         document["not_carried"] = dict(skipped.counted(skips, task.filters)) if skips is not None else {}
         return document

@@ -18,7 +18,7 @@ from ferryline.snapshot import canonical, parquet, patch
 from ferryline.snapshot.cut import Cutter
 from ferryline.snapshot.index import Chunk, Index, Layer
 from ferryline.snapshot.load import Loader
-from ferryline.snapshot.rows import Shape
+from ferryline.snapshot.rows import Shape, joined
 from ferryline.snapshot.shelf import Shelf
 
 CHUNKS_AT_ONCE = 8
@@ -142,7 +142,7 @@ class Builder:
         """Store the gathered changes as one file, and point their chunks to it."""
         if not self._changes:
             return
-        rows = pa.concat_batches(self._changes)
+        rows = joined(self._changes)
         name = canonical.patch_id(self._shape, rows)
         await self._store(self._shelf.patch_key(self._shape, name), rows, "patch")
         for place, changes in zip(self._waiting, self._changes, strict=True):

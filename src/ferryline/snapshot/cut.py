@@ -7,7 +7,7 @@ from zlib import crc32
 
 import pyarrow as pa
 
-from ferryline.snapshot.rows import Shape, check
+from ferryline.snapshot.rows import Shape, check, joined
 
 AVERAGE_ROWS = 4096
 """Rows per chunk to expect: a key ends its chunk when the lowest 12 bits of its CRC-32 are zero."""
@@ -68,4 +68,4 @@ class Cutter:
 
     def _drop(self) -> pa.RecordBatch:
         held, self._held, self._held_rows = self._held, [], 0
-        return held[0] if len(held) == 1 else pa.concat_batches(held)
+        return joined(held)

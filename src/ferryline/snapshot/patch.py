@@ -6,7 +6,7 @@
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ferryline.snapshot.rows import Shape
+from ferryline.snapshot.rows import Shape, joined
 
 
 def between(shape: Shape, old: pa.RecordBatch, new: pa.RecordBatch) -> pa.RecordBatch:
@@ -24,7 +24,7 @@ def between(shape: Shape, old: pa.RecordBatch, new: pa.RecordBatch) -> pa.Record
     placed = [pa.repeat(value=False, size=put.num_rows), put.column("key"), *kept]
     removed = [pa.repeat(value=True, size=len(gone)), gone, *none]
     both = [pa.RecordBatch.from_arrays(one, schema=shape.patch_schema) for one in (placed, removed)]
-    return _sorted(pa.concat_batches(both))
+    return _sorted(joined(both))
 
 
 def apply(shape: Shape, old: pa.RecordBatch, changes: pa.RecordBatch) -> pa.RecordBatch:
@@ -33,7 +33,7 @@ def apply(shape: Shape, old: pa.RecordBatch, changes: pa.RecordBatch) -> pa.Reco
     put = changes.filter(pc.invert(changes.column("removed")))
     columns = [put.column(name) for name in shape.schema.names]
     placed = pa.RecordBatch.from_arrays(columns, schema=shape.schema)
-    return _sorted(pa.concat_batches([kept, placed]))
+    return _sorted(joined([kept, placed]))
 
 
 def within(changes: pa.RecordBatch, after: bytes | None, upto: bytes) -> pa.RecordBatch:

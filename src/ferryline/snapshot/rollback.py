@@ -18,7 +18,7 @@ from ferryline.model.page import LISTING, Page
 from ferryline.snapshot.load import Loader
 from ferryline.snapshot.manifest import Manifest
 from ferryline.snapshot.receipt import Receipt
-from ferryline.snapshot.rows import CONTENT, PROOFS
+from ferryline.snapshot.rows import CONTENT, PROOFS, joined
 from ferryline.snapshot.shelf import Shelf
 from ferryline.storage.store import Heads
 
@@ -116,7 +116,7 @@ class _Listed:
                 break
             held.append(page.rows)
             last = self._last(held)
-        rows = pa.concat_batches(held)
+        rows = joined(held)
         count = pc.sum(pc.less_equal(rows.column("key"), pa.scalar(key, pa.binary()))).as_py() or 0
         self._held = rows.slice(count)
         return rows.slice(0, count)

@@ -105,6 +105,14 @@ def _broken(what: str) -> errors.BrokenInvariant:
     )
 
 
+def joined(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    """Several batches of one schema, at least one, as one."""
+    if len(batches) == 1:
+        return batches[0]
+    filled = pa.Table.from_batches(batches).combine_chunks().to_batches()
+    return filled[0] if filled else batches[0]
+
+
 def content_rows(entries: list[tuple[bytes, int, Digest]]) -> pa.RecordBatch:
     """Turn (key, size, digest) in key order into one CONTENT batch."""
     return pa.RecordBatch.from_arrays(

@@ -37,6 +37,12 @@ class Ledger:
         """How many rows it holds; an upper bound while changes lie apart from the base."""
         return sum(one.rows for one in self._segments)
 
+    def count(self) -> int:
+        """How many rows it holds, exactly; reads the keys of all changes where there are any."""
+        if len(self._segments) <= 1:
+            return self.rows_count
+        return sum(rows.num_rows for rows in self.rows())
+
     def rows(self, keys: KeyRange = EVERYTHING) -> Iterator[pa.RecordBatch]:
         """The rows of `keys` as LEDGER batches, strictly ascending by key. Memory: one batch a segment."""
         for rows in merge.merged([one.batches(keys) for one in self._segments]):

@@ -126,7 +126,7 @@ async def test_a_chunk_stored_as_changes_is_not_taken_over_into_another_span():
     second_chunk = first.index.chunks[1]
     inside = [key for key in wanted if first.index.chunks[0].upto < key <= second_chunk.upto]
     for key in (inside[5], next(iter(wanted))):  # both chunks' changes are in one file
-        wanted[key] = (1, wanted[key][1])
+        wanted[key] = (99, wanted[key][1])
     patched = await stored(wanted, shelf, first.index)
     assert patched.index.chunks[1].layers
     for key in [one for one in wanted if one <= first.index.chunks[0].upto]:

@@ -7,6 +7,7 @@ with no entity ever expanded.
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote
 
@@ -17,6 +18,7 @@ from ferryline.testing.strict.refusal import Refusal
 NAMESPACE: Final = "http://s3.amazonaws.com/doc/2006-03-01/"
 _DECLARATION: Final = '<?xml version="1.0" encoding="UTF-8"?>\n'
 _UNSAFE: Final = re.compile('[&<>"\\x00-\\x1f\\x7f\\ufffe\\uffff]')
+_PLAIN: Final = re.compile(rb"[A-Za-z0-9._/-]*")
 _NAMED: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;"}
 
 
@@ -57,13 +59,20 @@ def error(refusal: Refusal, resource: str, request_id: str) -> bytes:
 
 def moment(seconds: float) -> str:
     """A time in a document: whole seconds, as S3 lists them."""
-    return datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    return _moment(int(seconds))
+
+
+@lru_cache(maxsize=4096)
+def _moment(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
 def key_text(key: bytes, encoding: str | None) -> str:
     """A key in a listing: URL-encoded when asked for (`/` stays, a space becomes `+`), else as text."""
     if encoding != "url":
         return key.decode("utf-8", "surrogateescape")
+    if _PLAIN.fullmatch(key):
+        return key.decode("ascii")
     return quote(key, safe="/* ").replace("~", "%7E").replace(" ", "+")
 
 

@@ -14,12 +14,12 @@ from ferryline.testing.strict import intake
 from ferryline.testing.strict.aws_chunked import HttpChunks
 from ferryline.testing.strict.exchange import FOR_EVER, Exchange
 from ferryline.testing.strict.fault import Close, Reset
+from ferryline.testing.strict.inbox import Inbox
 from ferryline.testing.strict.message import Answer, Malformed, parse
 from ferryline.testing.strict.refusal import Refusal
 from ferryline.testing.strict.sending import Sending
 from ferryline.testing.strict.service import Service
 
-INBOX_BYTES: Final = 64 * 1024
 THREADED_BYTES: Final = 1024 * 1024
 """Bodies at least so large are hashed in a worker thread."""
 
@@ -30,9 +30,7 @@ class Connection(asyncio.BufferedProtocol):
     def __init__(self, service: Service, connections: "set[Connection]") -> None:
         self._service = service
         self._connections = connections
-        self._inbox = bytearray(INBOX_BYTES)
-        self._view = memoryview(self._inbox)
-        self._filled = 0
+        self._inbox = Inbox()
         self._body: bytearray | None = None
         self._body_view: memoryview | None = None
         self._body_filled = 0
@@ -68,10 +66,7 @@ class Connection(asyncio.BufferedProtocol):
         """Where the next bytes go: into the body itself while one is under way."""
         if self._body_view is not None:
             return self._body_view[self._body_filled :]
-        if self._filled == len(self._inbox):
-            self._inbox = self._inbox + bytes(len(self._inbox))
-            self._view = memoryview(self._inbox)
-        return self._view[self._filled :]
+        return self._inbox.free()
 
     def buffer_updated(self, nbytes: int) -> None:
         """Bytes came."""
@@ -79,7 +74,7 @@ class Connection(asyncio.BufferedProtocol):
             self._body_filled += nbytes
             self._body_came()
             return
-        self._filled += nbytes
+        self._inbox.came(nbytes)
         if self._task is None:
             self._advance()
 
@@ -106,7 +101,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def _advance(self) -> None:
         """Go on with what lies in the inbox, as far as it reaches."""
-        while self._task is None and self._filled and self._body_view is None:
+        while self._task is None and self._inbox.waiting and self._body_view is None:
             try:
                 if self._chunks is not None:
                     if not self._fed():
@@ -117,21 +112,11 @@ class Connection(asyncio.BufferedProtocol):
                 self._send_and_close(400, str(cause))
                 return
 
-    def _take(self, count: int) -> bytes:
-        taken = bytes(self._view[:count])
-        rest = self._filled - count
-        if rest:
-            self._view[:rest] = bytes(self._view[count : self._filled])
-        self._filled = rest
-        return taken
-
     def _head(self) -> bool:
-        end = self._inbox.find(b"\r\n\r\n", 0, self._filled)
-        if end < 0:
-            if self._filled > 4 * INBOX_BYTES:
-                raise Malformed("a head without an end")
+        head = self._inbox.head()
+        if head is None:
             return False
-        request = parse(self._take(end + 4)[:-4])
+        request = parse(head)
         exchange = self._exchange = self._service.begin(request)
         length = request.length
         if request.headers.get("expect", "").lower() == "100-continue":
@@ -154,19 +139,17 @@ class Connection(asyncio.BufferedProtocol):
     def _begin_body(self, length: int) -> None:
         self._body = bytearray(length)
         self._body_view = memoryview(self._body)
-        self._body_filled = min(length, self._filled)
-        self._body_view[: self._body_filled] = self._view[: self._body_filled]
-        self._take(self._body_filled)
+        self._body_filled = self._inbox.pour(self._body_view)
         self._body_came()
 
     def _fed(self) -> bool:
         assert self._chunks is not None and self._exchange is not None  # noqa: S101
-        taken = self._chunks.feed(self._inbox[: self._filled])
-        self._take(taken)
+        taken = self._chunks.feed(self._inbox.look())
+        self._inbox.drop(taken)
         if self._hit_intake(len(self._chunks.body)):
             return False
         if not self._chunks.done:
-            return taken > 0 and self._filled > 0
+            return taken > 0 and self._inbox.waiting > 0
         self._exchange.request.body = self._chunks.body
         self._exchange.request.trailers = self._chunks.trailers
         self._chunks = None
