@@ -13,9 +13,8 @@ from pathlib import Path
 
 import click
 
-from ferryline.model import exitcode
 from ferryline.cli.main import group
-from ferryline.model import event
+from ferryline.model import event, exitcode
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "docs" / "reference"

@@ -8,6 +8,7 @@ from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ferryline.config.calls import copy, plan, verify
     from ferryline.errors import (
         BadLocation,
         BadPolicy,
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
         RunStopped,
         UserMistake,
     )
+    from ferryline.pipeline.task import Pressure
     from ferryline.policy.document import load as load_policy
     from ferryline.policy.values import Policy
 
@@ -27,12 +29,20 @@ __all__ = [
     "BadUsage",
     "FerrylineError",
     "Policy",
+    "Pressure",
     "RunStopped",
     "UserMistake",
+    "copy",
     "load_policy",
+    "plan",
+    "verify",
 ]
 
 _HOMES = {
+    "Pressure": "ferryline.pipeline.task",
+    "copy": "ferryline.config.calls",
+    "plan": "ferryline.config.calls",
+    "verify": "ferryline.config.calls",
     "BadLocation": "ferryline.errors",
     "BadPolicy": "ferryline.errors",
     "BadUsage": "ferryline.errors",

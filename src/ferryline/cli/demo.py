@@ -101,7 +101,7 @@ class _Show:
 
     def scene(self) -> None:
         """Make the data set."""
-        bodies = dict(dataset.objects())
+        bodies: dict[str | bytes, bytes] = dict(dataset.objects())
         self._us.bucket(_bucket("us")).put_many(bodies)
         total = show_bytes(sum(len(body) for body in bodies.values()))
         _say(

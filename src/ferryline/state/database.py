@@ -47,7 +47,8 @@ class Database:
             return
         if version is not None and version > schema.HEAD:
             raise errors.BadUsage(
-                f"{self._name} was written by a newer Ferryline (schema {version}, this one knows {schema.HEAD})",
+                f"{self._name} was written by a newer Ferryline: its schema is {version}, "
+                f"this one knows {schema.HEAD}",
                 advice="use the newer version, or another folder with --state",
             )
         from ferryline.state import migrate

@@ -8,6 +8,7 @@ import dataclasses
 import json
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 
 class Support(StrEnum):
@@ -83,9 +84,8 @@ def parse(body: str) -> Capabilities | None:
     """Read back `text`; None for what another version wrote, which is as good as not probed."""
     supports = {one.name for one in dataclasses.fields(Capabilities) if isinstance(one.default, Support)}
     try:
-        told = json.loads(body)
-        return Capabilities(
-            **{name: Support(value) if name in supports else value for name, value in told.items()}
-        )
+        told: dict[str, Any] = json.loads(body)
+        values: Any = {name: Support(value) if name in supports else value for name, value in told.items()}
+        return dataclasses.replace(Capabilities(), **values)
     except (ValueError, TypeError, AttributeError):
         return None
