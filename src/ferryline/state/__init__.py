@@ -1,7 +1,7 @@
-"""This host's memory: what was proven, what endpoints honour, who writes where. Losing it costs time only.
+"""This host's memory: what was proven, what endpoints honour, which runs there were, who writes where.
 
-Called by `pipeline`. The only room with SQL. It stores facts and decides nothing; nothing secret and
-no object data ever comes in.
+Called by `pipeline`. The only room with SQL. It stores facts and decides nothing; neither secrets nor
+object data ever come in, and losing all of it costs time, never correctness.
 """
 
 from ferryline.state.opening import State, open_state

@@ -1,6 +1,7 @@
 """One writer per destination on this host: a kernel lock on a file that also says who holds it.
 
-The kernel lets go when the holder dies, so a dead run never blocks a living one.
+`opening` hands it out. The kernel lets go when the holder dies, so a dead run never blocks a living
+one; the file itself stays, because removing it would let two processes lock two files of one name.
 """
 
 import contextlib
@@ -9,49 +10,74 @@ import json
 import os
 import socket
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from ferryline import errors
+from ferryline import crash, errors
 from ferryline.clock import Clock
 from ferryline.state import disk
 
+_NOTE_BYTES_MAX = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a lock, as the lock's file says it."""
+
+    pid: int
+    host: str
+    run_id: str
+    since: str
+
+    def __str__(self) -> str:
+        run = f" (run {self.run_id})" if self.run_id else ""
+        return f"process {self.pid} on {self.host}{run}, since {self.since}"
+
+
+def holder(run_id: str, clock: Clock) -> Holder:
+    """This process, from now on."""
+    return Holder(os.getpid(), socket.gethostname(), run_id, clock.now().isoformat(timespec="seconds"))
+
 
 @contextlib.contextmanager
-def held(path: Path, destination: str, clock: Clock) -> Iterator[None]:
-    """Hold the lock. Raises LockHeld, which names the holder, at once when another process has it."""
+def held(path: Path, what: str, me: Holder) -> Iterator[None]:
+    """Hold the lock at `path` on `what`. Raises LockHeld at once when another has it, DiskFailed otherwise.
+
+    Another includes this process: the lock belongs to the opened file, not to the process.
+    """
+    disk.make_folder(path.parent)
     with disk.failing(path):
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, disk.FILE_MODE)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise _refused(descriptor, destination) from None
-        _sign(descriptor, clock)
+        with disk.failing(path):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise _refusal(descriptor, what) from None
+            crash.point("lock.taken")
+            _sign(descriptor, me)
+            crash.point("lock.signed")
         yield
-        os.ftruncate(descriptor, 0)
+        with disk.failing(path):
+            os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)
 
 
-def _sign(descriptor: int, clock: Clock) -> None:
-    holder = {
-        "pid": os.getpid(),
-        "host": socket.gethostname(),
-        "since": clock.now().isoformat(timespec="seconds"),
-    }
+def _sign(descriptor: int, me: Holder) -> None:
+    note = {"pid": me.pid, "host": me.host, "run_id": me.run_id, "since": me.since}
     os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, json.dumps(holder).encode(), 0)
+    os.pwrite(descriptor, json.dumps(note).encode(), 0)
 
 
-def _refused(descriptor: int, destination: str) -> errors.LockHeld:
+def _refusal(descriptor: int, what: str) -> errors.LockHeld:
     try:
-        holder = json.loads(os.pread(descriptor, 4096, 0))
-        who = f"process {holder['pid']} on {holder['host']}, since {holder['since']}"
+        note = json.loads(os.pread(descriptor, _NOTE_BYTES_MAX, 0))
+        who = str(Holder(int(note["pid"]), str(note["host"]), str(note["run_id"]), str(note["since"])))
     except (ValueError, KeyError, TypeError):
-        who = "another process, which has just begun"
+        who = "a process that has just begun"
     return errors.LockHeld(
-        f"another run holds {destination}: {who}",
-        advice="wait until it has ended; the lock goes with the process",
-        place=destination,
+        f"another run holds {what}: {who}",
+        advice="wait until it has ended, or end it; the lock goes with the process",
+        place=what,
     )

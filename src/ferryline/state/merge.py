@@ -1,84 +1,123 @@
 """Merges runs of ledger rows that each ascend by key: the newest run wins, forgotten rows go.
 
-`ledger` reads and compacts with it. It holds one batch of each run, whatever their length; where
-only one run has rows in an interval, they pass through untouched.
+`ledger` reads with it and `update` merges segments with it. It holds one batch of each run, whatever
+their length; where only one run has rows in an interval, they pass through untouched.
 """
 
+import itertools
 from collections.abc import Iterator, Sequence
+from enum import Enum, auto
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-FORGOTTEN = "forgotten"
-"""A column of stored rows beside LEDGER's: true where the key's row was taken back."""
+from ferryline.model.page import LEDGER
+from ferryline.state import bounds
+from ferryline.state.bounds import Bounds
+from ferryline.state.segment import FORGOTTEN, Segment
+
+EMPTY = pa.RecordBatch.from_pylist([], schema=LEDGER)
+
+
+class Forgotten(Enum):
+    """What becomes of rows that take an older row back."""
+
+    DROP = auto()
+    """There is no older segment: a reader's view, or a merge with the oldest one."""
+    KEEP = auto()
+
+
+def rows_of(segments: Sequence[Segment], inside: Bounds, forgotten: Forgotten) -> Iterator[pa.RecordBatch]:
+    """The rows of all segments (oldest first) inside bounds: strictly ascending, each key's newest row."""
+    runs = [one.batches(inside) for one in segments]
+    merged_rows = runs[0] if len(runs) == 1 else merged(runs)
+    drops = forgotten is Forgotten.DROP and any(one.forgotten for one in segments)
+    for rows in merged_rows:
+        found = without_forgotten(rows) if drops else rows
+        if found.num_rows:
+            yield found
 
 
 def merged(runs: Sequence[Iterator[pa.RecordBatch]]) -> Iterator[pa.RecordBatch]:
     """Batches of all keys of all runs, ascending, each key once, from the last run that has it."""
-    heads: list[pa.RecordBatch | None] = [next(run, None) for run in runs]
+    heads = [_Head(run) for run in runs]
     while True:
-        for index, run in enumerate(runs):
-            head = heads[index]
-            while head is not None and not head.num_rows:
-                head = heads[index] = next(run, None)
-        live = [index for index, head in enumerate(heads) if head is not None]
-        if not live:
+        heads = [head for head in heads if head.fill()]
+        if not heads:
             return
-        if len(live) == 1:
-            yield heads[live[0]]
-            heads[live[0]] = next(runs[live[0]], None)
+        if len(heads) == 1:
+            yield heads[0].take_all()
             continue
-        horizon = min(_last(heads[index]) for index in live)
-        parts: list[pa.RecordBatch] = []
-        for index in live:
-            before, heads[index] = split(heads[index], horizon)
-            if before.num_rows:
-                parts.append(before)
+        horizon = min(head.last for head in heads)
+        parts = [part for part in (head.take(horizon) for head in heads) if part.num_rows]
         yield parts[0] if len(parts) == 1 else newest(parts)
 
 
+class _Head:
+    """The rows of one run that were not merged yet: never more than one batch."""
+
+    def __init__(self, run: Iterator[pa.RecordBatch]) -> None:
+        self._run = run
+        self._rows = EMPTY
+        self.last = b""
+
+    def fill(self) -> bool:
+        """Fetch the next batch where this one is used up; false at the end of the run."""
+        while not self._rows.num_rows:
+            following = next(self._run, None)
+            if following is None:
+                return False
+            self._rows = following
+            if following.num_rows:
+                self.last = following.column(0)[following.num_rows - 1].as_py()
+        return True
+
+    def take(self, horizon: bytes) -> pa.RecordBatch:
+        """The rows at or before `horizon`."""
+        if self.last <= horizon:
+            return self.take_all()
+        count = bounds.position(self._rows.column(0), bounds.after(horizon))
+        taken, self._rows = self._rows.slice(0, count), self._rows.slice(count)
+        return taken
+
+    def take_all(self) -> pa.RecordBatch:
+        """What is left of the batch."""
+        taken, self._rows = self._rows, EMPTY
+        return taken
+
+
 def newest(parts: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
-    """One batch, ascending by key, of several that may share keys; a later part wins over an earlier one.
-
-    Within a part, a later row wins too, so unsorted rows that were put one after another may come.
-    """
-    rows = pa.concat_batches(list(parts))
-    if rows.num_rows < 2:
-        return rows
-    positions = pa.array(range(rows.num_rows), pa.int64())
-    columns = pa.table({"key": rows.column(0), "position": positions})
-    order = pc.sort_indices(columns, sort_keys=[("key", "ascending"), ("position", "descending")])
-    ordered = rows.take(order)
-    keys = ordered.column(0)
-    changes = pc.not_equal(keys.slice(1), keys.slice(0, len(keys) - 1))
-    return ordered.filter(pa.concat_arrays([pa.array([True]), changes]))
-
-
-def split(rows: pa.RecordBatch, horizon: bytes) -> tuple[pa.RecordBatch, pa.RecordBatch]:
-    """The rows at or before `horizon`, and those after it; without a copy."""
+    """One batch, strictly ascending, of batches in any order; of rows that share a key the last one stays."""
+    parts = [part for part in parts if part.num_rows]
+    if not parts:
+        return EMPTY
+    ordered = _disjoint(parts)
+    if ordered is not None:
+        return ordered[0] if len(ordered) == 1 else pa.concat_batches(ordered)
+    rows = pa.concat_batches(parts)
+    rows = rows.take(pc.sort_indices(rows.column(0)))  # stable: of equal keys the last put is last
     keys = rows.column(0)
-    if _last(rows) <= horizon:
-        return rows, rows.slice(rows.num_rows)
-    low, high = 0, rows.num_rows - 1
-    while low < high:
-        middle = (low + high) // 2
-        if keys[middle].as_py() <= horizon:
-            low = middle + 1
-        else:
-            high = middle
-    return rows.slice(0, low), rows.slice(low)
+    ends = pc.not_equal(keys.slice(0, len(keys) - 1), keys.slice(1))
+    if ends.false_count == 0:
+        return rows
+    return rows.filter(pa.concat_arrays([ends, pa.array([True])]))
 
 
-def _last(rows: pa.RecordBatch | None) -> bytes:
-    if rows is None:
-        return b""
-    key: bytes = rows.column(0)[rows.num_rows - 1].as_py()
-    return key
+def _disjoint(parts: Sequence[pa.RecordBatch]) -> list[pa.RecordBatch] | None:
+    """The batches in an order in which all their keys ascend, or None: what ranges listed at once give."""
+    found: list[tuple[bytes, bytes, pa.RecordBatch]] = []
+    for part in parts:
+        keys = part.column(0)
+        if not pc.all(pc.less(keys.slice(0, len(keys) - 1), keys.slice(1)), min_count=0).as_py():
+            return None
+        found.append((keys[0].as_py(), keys[len(keys) - 1].as_py(), part))
+    found.sort(key=lambda one: one[0])
+    if any(left[1] >= right[0] for left, right in itertools.pairwise(found)):
+        return None
+    return [part for _, _, part in found]
 
 
-def kept(rows: pa.RecordBatch) -> pa.RecordBatch:
-    """The rows that were not taken back, as LEDGER rows."""
-    forgotten = rows.column(rows.num_columns - 1)
-    if pc.any(forgotten).as_py():
-        rows = rows.filter(pc.invert(forgotten))
-    return rows.remove_column(rows.num_columns - 1)
+def without_forgotten(rows: pa.RecordBatch) -> pa.RecordBatch:
+    """The rows that take nothing back."""
+    kept = pc.not_equal(rows.column(rows.num_columns - 1), FORGOTTEN)
+    return rows if kept.false_count == 0 else rows.filter(kept)

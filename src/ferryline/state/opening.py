@@ -1,47 +1,61 @@
-"""The state folder, opened: the one value through which other rooms remember."""
+"""The state folder, opened: the one value through which other rooms remember.
 
-import contextlib
-import hashlib
-import json
-from collections.abc import Iterator
+What costs time to load (SQLAlchemy) is loaded when it is first needed, and nothing is written before
+there is something to remember: looking makes an empty folder at most.
+"""
+
 from contextlib import AbstractContextManager
+from functools import cached_property
 from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING
 
 from ferryline.clock import Clock
-from ferryline.state import disk, lock
-from ferryline.state.database import Database, sqlite_url
+from ferryline.state import disk, identity, standing
+from ferryline.state.home import Home
 from ferryline.state.ledger import Ledger
-from ferryline.state.places import Places
-from ferryline.state.runs import Runs
+from ferryline.state.lock import Holder, held, holder
+
+if TYPE_CHECKING:
+    from ferryline.state.database import Database
+    from ferryline.state.places import Places
+    from ferryline.state.runs import Runs
 
 
 class State:
-    """What this host remembers. Made by `open_state`."""
+    """What this host remembers. Made by `open_state`; a `with` ends its use, nothing stays open."""
 
-    def __init__(self, folder: Path, database: Database, clock: Clock) -> None:
+    def __init__(self, folder: Path, clock: Clock, database_url: str | None) -> None:
         self.folder = folder
-        self.runs = Runs(database, clock)
-        self._places = Places(database, clock)
         self._clock = clock
+        self._database_url = database_url
+
+    def __enter__(self) -> "State":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Nothing to give back: files and connections are opened for one use each."""
 
     def lock(self, destination: str) -> AbstractContextManager[None]:
-        """Hold a destination on this host. Raises LockHeld."""
-        return lock.held(self.folder / "locks" / _name(destination), destination, self._clock)
+        """Hold a destination on this host for a `with`. Raises LockHeld at once, naming who has it."""
+        path = self.folder / "locks" / f"{identity.hash_of(destination)}.lock"
+        return held(path, destination, self._me())
 
     def ledger(self, source: str, destination: str) -> Ledger:
-        """What was proven between two places, as it is now."""
-        folder = self.folder / "ledgers" / _name(source, destination)
-        identity = folder / "identity.json"
-        with disk.failing(folder):
-            if not identity.exists():
-                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-                disk.replace(
-                    identity, json.dumps({"source": source, "destination": destination}, indent=1).encode()
-                )
-        return Ledger(folder)
+        """What was proven between two places, as it is now. Raises DiskFailed when it is damaged."""
+        return Ledger(Home.below(self.folder, source, destination, self._me()))
+
+    @cached_property
+    def runs(self) -> "Runs":
+        """The runs of this host."""
+        from ferryline.state.runs import Runs
+
+        return Runs(self._database, self._clock)
 
     def capabilities(self, endpoint: str) -> str | None:
-        """What a probe of the last week saw, or None."""
+        """What a probe of the last week saw, as it was given, or None."""
         return self._places.capabilities(endpoint)
 
     def remember(self, endpoint: str, capabilities: str) -> None:
@@ -49,34 +63,40 @@ class State:
         self._places.remember(endpoint, capabilities)
 
     def mount(self, place: str) -> str | None:
-        """The identity that a folder had in the last run, or None."""
+        """The identity that a file location's root had in the last run, or None."""
         return self._places.mount(place)
 
-    def remember_mount(self, place: str, identity: str) -> None:
-        """Keep the identity of a folder."""
-        self._places.remember_mount(place, identity)
+    def remember_mount(self, place: str, seen: str) -> None:
+        """Keep the identity of a file location's root."""
+        self._places.remember_mount(place, seen)
+
+    @cached_property
+    def _places(self) -> "Places":
+        from ferryline.state.places import Places
+
+        return Places(self._database, self._clock)
+
+    @cached_property
+    def _database(self) -> "Database":
+        from ferryline.state.database import Database
+
+        if self._database_url is not None:
+            return Database.server(self._database_url)
+        return Database.file(self.folder / disk.DATABASE_NAME)
+
+    def _me(self) -> Holder:
+        begun = self.__dict__.get("runs")
+        return holder(begun.latest_id if begun is not None else "", self._clock)
 
 
-@contextlib.contextmanager
-def open_state(folder: Path, clock: Clock) -> Iterator[State]:
-    """Open the state folder, making it where it is missing.
+def open_state(folder: Path, clock: Clock, database_url: str | None = None) -> State:
+    """Open the state in `folder`, which is made where it is missing; use it in a `with`.
 
-    Raises DiskFailed when it cannot be used or its database is damaged, BadUsage for a network file
-    system or a database of a newer version.
+    `database_url` names a PostgreSQL database for the small rows (`postgresql+psycopg://…`); without it
+    they lie in the folder. Raises DiskFailed when the folder cannot be used or its database is damaged,
+    BadUsage for a network file system, a foreign database, or what a newer version wrote.
     """
     disk.prepare(folder)
-    path = folder / "ferryline.db"
-    database = Database(sqlite_url(path), str(path))
-    try:
-        database.upgrade()
-        with disk.failing(path):
-            path.chmod(0o600)
-        yield State(folder, database, clock)
-    finally:
-        database.close()
-
-
-def _name(*identities: str) -> str:
-    return hashlib.blake2b(
-        "\0".join(identities).encode("utf-8", "surrogateescape"), digest_size=12
-    ).hexdigest()
+    if database_url is None:
+        standing.check_file(folder / disk.DATABASE_NAME)
+    return State(folder, clock, database_url)

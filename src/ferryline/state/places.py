@@ -1,15 +1,20 @@
-"""What this host knows of places: what their endpoints honour, and which disk a folder lay on."""
+"""What this host knows of places: what their endpoints were seen to honour, and which disk a folder lay on.
 
-from datetime import datetime, timedelta
+`opening` offers it through `State`. What a probe saw is text that `storage.capabilities` wrote and reads
+(the endpoint's Server header is in it); here it is only kept, with the time it was seen.
+"""
+
+from datetime import UTC, datetime, timedelta
 
 import sqlalchemy as sql
 
 from ferryline.clock import Clock
+from ferryline.state import identity
 from ferryline.state.database import Database
 from ferryline.state.schema import ENDPOINTS, MOUNTS
 
 PROBED_FOR = timedelta(days=7)
-"""How long a probe is believed: endpoints are upgraded."""
+"""How long a probe is believed: endpoints are upgraded, and some keep their Server header."""
 
 
 class Places:
@@ -20,40 +25,39 @@ class Places:
         self._clock = clock
 
     def capabilities(self, endpoint: str) -> str | None:
-        """What a probe of the last week saw, as it was given, or None."""
-        with self._database.transaction() as connection:
-            row = connection.execute(
-                sql.select(ENDPOINTS.c.capabilities, ENDPOINTS.c.seen_at).where(
-                    ENDPOINTS.c.endpoint == endpoint
-                )
-            ).first()
-        if row is None or self._clock.now() - datetime.fromisoformat(row.seen_at) > PROBED_FOR:
-            return None
-        found: str = row.capabilities
-        return found
+        """What a probe of the last week saw, as it was given, or None; one from the future is none."""
+        question = sql.select(ENDPOINTS.c.seen_at, ENDPOINTS.c.capabilities)
+        name = identity.storable(endpoint)
+        for row in self._database.rows(question.where(ENDPOINTS.c.endpoint == name)):
+            age = self._clock.now() - datetime.fromisoformat(row.seen_at)
+            if timedelta(0) <= age <= PROBED_FOR:
+                return str(row.capabilities)
+        return None
 
     def remember(self, endpoint: str, capabilities: str) -> None:
-        """Keep what a probe saw."""
-        values = {"capabilities": capabilities, "seen_at": self._clock.now().isoformat()}
-        with self._database.transaction() as connection:
-            changed = connection.execute(
-                ENDPOINTS.update().where(ENDPOINTS.c.endpoint == endpoint).values(**values)
+        """Keep what a probe saw, in place of what an earlier one did."""
+        name = identity.storable(endpoint)
+        with self._database.change() as connection:
+            connection.execute(ENDPOINTS.delete().where(ENDPOINTS.c.endpoint == name))
+            connection.execute(
+                ENDPOINTS.insert().values(endpoint=name, seen_at=self._now(), capabilities=capabilities)
             )
-            if not changed.rowcount:
-                connection.execute(ENDPOINTS.insert().values(endpoint=endpoint, **values))
 
     def mount(self, place: str) -> str | None:
-        """The identity that a folder had in the last run, or None."""
-        with self._database.transaction() as connection:
-            found: str | None = connection.execute(
-                sql.select(MOUNTS.c.identity).where(MOUNTS.c.place == place)
-            ).scalar()
-        return found
+        """The identity that a file location's root had in the last run, or None."""
+        question = sql.select(MOUNTS.c.identity).where(MOUNTS.c.place == identity.storable(place))
+        for row in self._database.rows(question):
+            return str(row.identity)
+        return None
 
-    def remember_mount(self, place: str, identity: str) -> None:
-        """Keep the identity of a folder; the same one again writes nothing."""
-        if self.mount(place) == identity:
+    def remember_mount(self, place: str, seen: str) -> None:
+        """Keep the identity of a file location's root; the same one again writes nothing."""
+        if self.mount(place) == seen:
             return
-        with self._database.transaction() as connection:
-            connection.execute(MOUNTS.delete().where(MOUNTS.c.place == place))
-            connection.execute(MOUNTS.insert().values(place=place, identity=identity))
+        name = identity.storable(place)
+        with self._database.change() as connection:
+            connection.execute(MOUNTS.delete().where(MOUNTS.c.place == name))
+            connection.execute(MOUNTS.insert().values(place=name, identity=seen))
+
+    def _now(self) -> str:
+        return self._clock.now().astimezone(UTC).isoformat(timespec="seconds")

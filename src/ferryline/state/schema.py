@@ -1,12 +1,10 @@
 """The tables, for SQLite and PostgreSQL alike. Small rows only: what is large lies in ledger files.
 
-`database` brings a database to this schema through `migrations`; `places` and `runs` hold the queries.
+`database` makes them or brings an older database here through `migrations`; `places` and `runs` hold
+the queries. A change of a table is a new migration, and a test compares the two ways of getting here.
 """
 
 import sqlalchemy as sql
-
-HEAD = "0001"
-"""The newest migration. A database that says something else is migrated, or refused when it is newer."""
 
 METADATA = sql.MetaData()
 
@@ -16,7 +14,7 @@ RUNS = sql.Table(
     sql.Column("run_id", sql.String(64), primary_key=True),
     sql.Column("source", sql.Text, nullable=False),
     sql.Column("destination", sql.Text, nullable=False),
-    sql.Column("began_at", sql.String(40), nullable=False),  # ISO 8601, UTC
+    sql.Column("began_at", sql.String(40), nullable=False),  # ISO 8601, UTC, microseconds: sorts as text
     sql.Column("ended_at", sql.String(40)),
     sql.Column("document", sql.Text),  # the run document as JSON; null while it runs, or when it died
 )
@@ -25,7 +23,7 @@ ENDPOINTS = sql.Table(
     "endpoints",
     METADATA,
     sql.Column("endpoint", sql.String(512), primary_key=True),
-    sql.Column("capabilities", sql.Text, nullable=False),  # JSON
+    sql.Column("capabilities", sql.Text, nullable=False),  # as `storage.capabilities.text` wrote it
     sql.Column("seen_at", sql.String(40), nullable=False),
 )
 
@@ -35,3 +33,11 @@ MOUNTS = sql.Table(
     sql.Column("place", sql.String(1024), primary_key=True),
     sql.Column("identity", sql.Text, nullable=False),
 )
+
+REVISION = sql.Table(
+    "alembic_version",
+    METADATA,
+    sql.Column("version_num", sql.String(32), nullable=False),
+    sql.PrimaryKeyConstraint("version_num", name="alembic_version_pkc"),
+)
+"""Alembic's own table, described here so that a fresh database is made without loading Alembic."""

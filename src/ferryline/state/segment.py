@@ -1,175 +1,151 @@
-"""One sorted file of ledger rows, and its index: written once, read by range, never changed.
+"""One sorted file of ledger rows: written once, read by block, never changed. Its format and its reader.
 
-`ledger` owns a list of them. The index holds the first key of every batch, so that a range is found
-without reading what lies before it.
+`version` opens the segments that count; `merge` and `lookup` read them. A segment is an Arrow IPC
+stream of the LEDGER schema (any Arrow reader can look inside), followed by an index of its blocks and
+a trailer. Only the index is kept in memory: a block is read when it is asked for, and believed only
+when its checksum is the one in the index.
 """
 
+import os
+import struct
+import weakref
+from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
+from awscrt import checksums
 
-from ferryline import crash, errors
-from ferryline.model.key import EVERYTHING, KeyRange
+from ferryline import errors
 from ferryline.model.page import LEDGER
-from ferryline.state import disk, merge
+from ferryline.state import disk
+from ferryline.state.bounds import EVERYTHING, Bounds
 
-BATCH_ROWS = 8192
-STORED = LEDGER.append(pa.field(merge.FORGOTTEN, pa.bool_(), nullable=False))
-"""LEDGER's columns and whether the row was taken back."""
-_INDEX = pa.schema(
-    [pa.field("first", pa.binary(), nullable=False), pa.field("rows", pa.int64(), nullable=False)]
+BLOCK_ROWS = 4096
+"""Rows of a block at most: about a megabyte in memory, a third of that on the disk."""
+
+FORGOTTEN = "forgotten"
+"""The `evidence` of a stored row that takes an older segment's row back. Never given out."""
+
+MAGIC = b"FERRYLG1"
+TRAILER = struct.Struct("<QQQ8s")  # where the index begins, its bytes, its checksum, MAGIC
+INDEX = pa.schema(
+    [
+        pa.field("first", pa.binary(), nullable=False),
+        pa.field("last", pa.binary(), nullable=False),
+        pa.field("rows", pa.int64(), nullable=False),
+        pa.field("forgotten", pa.int64(), nullable=False),
+        pa.field("offset", pa.int64(), nullable=False),
+        pa.field("size", pa.int64(), nullable=False),
+        pa.field("checksum", pa.uint64(), nullable=False),
+    ]
 )
+
+_SCHEMA = LEDGER.serialize().to_pybytes()
+_KEYS_ONLY = pa.ipc.IpcReadOptions(included_fields=[0])
 
 
 @dataclass(frozen=True, slots=True)
-class Segment:
-    """A written segment: `firsts` are the first keys of its batches, `rows` how many rows it holds."""
+class Block:
+    """One row of the index: a block's keys, counts, place in the file and CRC64NVME."""
 
-    path: Path
-    firsts: tuple[bytes, ...]
+    first: bytes
+    last: bytes
     rows: int
-
-    def batches(self, keys: KeyRange = EVERYTHING) -> Iterator[pa.RecordBatch]:
-        """The stored rows of `keys`, ascending, a batch at a time."""
-        low, high = keys.after, keys.upto
-        if keys.prefix and (low is None or low < keys.prefix):
-            low = keys.prefix
-        start = max(0, _before(self.firsts, low))
-        if not self.firsts:
-            return
-        with disk.failing(self.path), pa.OSFile(str(self.path), "rb") as source:
-            reader = _reader(source, self.path)
-            for number in range(start, len(self.firsts)):
-                first = self.firsts[number]
-                if high is not None and first > high:
-                    return
-                if keys.prefix and first > keys.prefix and not first.startswith(keys.prefix):
-                    return
-                rows = within(reader.get_batch(number), keys)
-                if rows.num_rows:
-                    yield rows
+    forgotten: int
+    offset: int
+    size: int
+    checksum: int
 
 
-def write(path: Path, batches: Iterator[pa.RecordBatch]) -> Segment:
-    """Write a segment durably from STORED batches that ascend by key."""
-    firsts: list[bytes] = []
-    counts: list[int] = []
-    options = pa.ipc.IpcWriteOptions(compression="lz4")
-    with disk.failing(path):
-        with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, STORED, options=options) as writer:
-            for rows in _evened(batches):
-                firsts.append(rows.column(0)[0].as_py())
-                counts.append(rows.num_rows)
-                writer.write_batch(rows)
-        index = pa.RecordBatch.from_arrays(
-            [pa.array(firsts, pa.binary()), pa.array(counts, pa.int64())], schema=_INDEX
-        )
-        with pa.OSFile(str(_index_of(path)), "wb") as sink, pa.ipc.new_file(sink, _INDEX) as writer:
-            writer.write_batch(index)
-        crash.point("state.segment.written")
-        for one in (path, _index_of(path)):
-            one.chmod(0o600)
-            disk.sync_file(one)
-        disk.sync_folder(path.parent)
-    crash.point("state.segment.synced")
-    return Segment(path, tuple(firsts), sum(counts))
+class Segment:
+    """An opened segment. The file is closed when nobody refers to it any more, even if it was removed."""
+
+    def __init__(self, path: Path, descriptor: int, blocks: tuple[Block, ...]) -> None:
+        self.path = path
+        self.blocks = blocks
+        self.rows = sum(block.rows for block in blocks)
+        self.forgotten = sum(block.forgotten for block in blocks)
+        self._lasts = [block.last for block in blocks]
+        self._descriptor = descriptor
+        weakref.finalize(self, os.close, descriptor)
+
+    @property
+    def name(self) -> str:
+        """The file's name, which is made from its contents."""
+        return self.path.name
+
+    def within(self, bounds: Bounds) -> range:
+        """The numbers of the blocks that may hold keys inside `bounds`."""
+        start = bisect_left(self._lasts, bounds.low)
+        end = start
+        while end < len(self.blocks) and (bounds.high is None or self.blocks[end].first < bounds.high):
+            end += 1
+        return range(start, end)
+
+    def read(self, number: int) -> pa.RecordBatch:
+        """One block, forgotten rows included. Raises DiskFailed when it is not what was written."""
+        body = self._believed(number)
+        return pa.ipc.read_record_batch(pa.ipc.read_message(pa.py_buffer(body)), LEDGER)
+
+    def keys(self, number: int) -> pa.Array:
+        """The keys of one block; the other columns are not decompressed, which is most of the cost."""
+        stream = pa.py_buffer(_SCHEMA + self._believed(number))
+        return pa.ipc.open_stream(stream, options=_KEYS_ONLY).read_next_batch().column(0)
+
+    def _believed(self, number: int) -> bytes:
+        block = self.blocks[number]
+        body = _read(self._descriptor, block.offset, block.size, self.path)
+        if len(body) != block.size or checksums.crc64nvme(body) != block.checksum:
+            raise damaged(self.path, f"the rows from byte {block.offset} on are not what was written")
+        return body
+
+    def batches(self, bounds: Bounds = EVERYTHING) -> Iterator[pa.RecordBatch]:
+        """The rows inside `bounds`, ascending, a block at a time, forgotten rows included."""
+        for number in self.within(bounds):
+            rows = bounds.of(self.read(number))
+            if rows.num_rows:
+                yield rows
 
 
-def open_segment(path: Path) -> Segment:
-    """A segment that was written before. Raises DiskFailed when it is gone or damaged."""
-    with disk.failing(path), pa.OSFile(str(_index_of(path)), "rb") as source:
-        rows = _reader(source, path).read_all()
-    return Segment(path, tuple(rows.column(0).to_pylist()), sum(rows.column(1).to_pylist()))
-
-
-def remove(path: Path) -> None:
-    """Remove a segment that nothing refers to any more."""
-    path.unlink(missing_ok=True)
-    _index_of(path).unlink(missing_ok=True)
-
-
-def within(rows: pa.RecordBatch, keys: KeyRange) -> pa.RecordBatch:
-    """The rows of an ascending batch that lie in `keys`, without a copy."""
-    low, high = keys.after, keys.upto
-    if low is not None and rows.num_rows:
-        rows = merge.split(rows, low)[1]
-    if keys.prefix and rows.num_rows:
-        # Keys that start with the prefix come right after those before it.
-        rows = rows.slice(_first_at(rows, keys.prefix))
-    if high is not None and rows.num_rows:
-        rows = merge.split(rows, high)[0]
-    if keys.prefix and rows.num_rows:
-        end = _first_beyond(rows, keys.prefix)
-        rows = rows.slice(0, end)
-    return rows
-
-
-def _first_at(rows: pa.RecordBatch, key: bytes) -> int:
-    """Index of the first row at or after `key`."""
-    column, low, high = rows.column(0), 0, rows.num_rows
-    while low < high:
-        middle = (low + high) // 2
-        if column[middle].as_py() < key:
-            low = middle + 1
-        else:
-            high = middle
-    return low
-
-
-def _first_beyond(rows: pa.RecordBatch, prefix: bytes) -> int:
-    """Index of the first row that does not start with `prefix`, in rows that all lie at or after it."""
-    column, low, high = rows.column(0), 0, rows.num_rows
-    while low < high:
-        middle = (low + high) // 2
-        if column[middle].as_py().startswith(prefix):
-            low = middle + 1
-        else:
-            high = middle
-    return low
-
-
-def _before(firsts: tuple[bytes, ...], key: bytes | None) -> int:
-    """The number of the batch that may hold the first key after `key`."""
-    if key is None:
-        return 0
-    low, high = 0, len(firsts)
-    while low < high:
-        middle = (low + high) // 2
-        if firsts[middle] <= key:
-            low = middle + 1
-        else:
-            high = middle
-    return low - 1
-
-
-def _evened(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """The same rows in batches of BATCH_ROWS, so that the index is as fine as it should be."""
-    waiting: list[pa.RecordBatch] = []
-    count = 0
-    for rows in batches:
-        waiting.append(rows)
-        count += rows.num_rows
-        while count >= BATCH_ROWS:
-            whole = pa.concat_batches(waiting)
-            yield whole.slice(0, BATCH_ROWS)
-            rest = whole.slice(BATCH_ROWS)
-            waiting, count = [rest], rest.num_rows
-    if count:
-        yield pa.concat_batches(waiting)
-
-
-def _index_of(path: Path) -> Path:
-    return path.with_suffix(".index")
-
-
-def _reader(source: pa.NativeFile, path: Path) -> pa.ipc.RecordBatchFileReader:
+def opened(path: Path) -> Segment:
+    """Open a segment. Raises FileNotFoundError when it is gone, DiskFailed when it is damaged."""
     try:
-        return pa.ipc.open_file(source)
-    except pa.ArrowInvalid as problem:
-        raise errors.DiskFailed(
-            f"{path} in the state folder is damaged",
-            advice="remove the folder it lies in; it is rebuilt by comparing the stores",
-            place=str(path),
-        ) from problem
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise
+    except OSError as problem:
+        with disk.failing(path):
+            raise problem
+    try:
+        blocks = _index(descriptor, path)
+    except errors.FerrylineError:
+        os.close(descriptor)
+        raise
+    return Segment(path, descriptor, blocks)
+
+
+def damaged(path: Path, what: str) -> errors.DiskFailed:
+    """A segment that is not what was written."""
+    return disk.damaged(path, what, f"remove the folder {path.parent}")
+
+
+def _index(descriptor: int, path: Path) -> tuple[Block, ...]:
+    with disk.failing(path):
+        end = os.fstat(descriptor).st_size - TRAILER.size
+    if end < 0:
+        raise damaged(path, "it is too short")
+    offset, size, checksum, magic = TRAILER.unpack(_read(descriptor, end, TRAILER.size, path))
+    if magic != MAGIC or offset + size != end:
+        raise damaged(path, "its end is missing")
+    body = _read(descriptor, offset, size, path)
+    if checksums.crc64nvme(body) != checksum:
+        raise damaged(path, "its index is not what was written")
+    table = pa.ipc.open_stream(pa.py_buffer(body)).read_all()
+    return tuple(Block(*row) for row in zip(*(column.to_pylist() for column in table.columns), strict=True))
+
+
+def _read(descriptor: int, offset: int, size: int, path: Path) -> bytes:
+    with disk.failing(path):
+        return os.pread(descriptor, size, offset)

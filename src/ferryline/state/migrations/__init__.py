@@ -1,1 +1,1 @@
-"""Numbered migrations of the state database; an applied one is never edited."""
+"""Numbered migrations of the state database; one that was released is never edited."""

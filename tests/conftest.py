@@ -1,0 +1,120 @@
+"""Servers for every test that wants one: strict, radosgw, moto and rclone, on loopback and free ports.
+
+radosgw is started once, for all tests with its marker; xdist keeps them on one worker. Where its
+binaries are missing they are skipped by name, and in CI that is a failure.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from ferryline.testing import radosgw as ceph
+from ferryline.testing.strict import StrictServer
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.get_closest_marker("radosgw") and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group("radosgw"))
+
+
+@pytest.fixture(scope="session")
+def radosgw(tmp_path_factory):
+    lacking = ceph.missing()
+    if lacking:
+        message = f"{', '.join(lacking)} missing: install radosgw, ceph-mon, ceph-osd and ceph-common"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    with ceph.Radosgw(tmp_path_factory.mktemp("radosgw") / "ceph") as server:
+        yield server
+
+
+@pytest.fixture
+def strict():
+    with StrictServer("source", "destination") as server:
+        yield server
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A server of somebody else's."""
+
+    endpoint_url: str
+    access_key: str
+    secret_key: str
+
+    def client(self):
+        settings = Config(
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+            s3={"addressing_style": "path"},
+        )
+        return boto3.client(
+            "s3",
+            endpoint_url=self.endpoint_url,
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.secret_key,
+            region_name="us-east-1",
+            config=settings,
+        )
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def served(words: list[str], port: int, folder: Path) -> subprocess.Popen:
+    """Start a server process and wait until its port answers."""
+    with (folder / "out").open("wb") as out:
+        process = subprocess.Popen(words, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            break
+        try:
+            with socket.create_connection(("127.0.0.1", port), timeout=1):
+                return process
+        except OSError:
+            time.sleep(0.1)
+    process.kill()
+    process.wait()
+    raise RuntimeError(f"{words[0]} did not start: {(folder / 'out').read_text('utf-8', 'replace')[-2000:]}")
+
+
+@pytest.fixture(scope="session")
+def moto(tmp_path_factory):
+    port = free_port()
+    words = [str(Path(sys.executable).parent / "moto_server"), "-H", "127.0.0.1", "-p", str(port)]
+    process = served(words, port, tmp_path_factory.mktemp("moto"))
+    yield Peer(f"http://127.0.0.1:{port}", "testing", "not-a-secret")
+    process.terminate()
+    process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def rclone_s3(tmp_path_factory):
+    binary = shutil.which("rclone", path=str(Path(sys.executable).parent)) or shutil.which("rclone")
+    if binary is None:
+        pytest.skip("rclone is not installed")
+    folder, port = tmp_path_factory.mktemp("rclone"), free_port()
+    (folder / "data").mkdir()
+    words = [
+        binary, "serve", "s3", str(folder / "data"), "--addr", f"127.0.0.1:{port}",
+        "--auth-key", "rclonetesting,not-a-secret", "--config", str(folder / "none.conf"),
+    ]  # fmt: skip
+    process = served(words, port, folder)
+    yield Peer(f"http://127.0.0.1:{port}", "rclonetesting", "not-a-secret")
+    process.terminate()
+    process.wait(10)
