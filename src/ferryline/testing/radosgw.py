@@ -58,9 +58,9 @@ mon data avail warn = 2
 mon max pg per osd = 2000
 osd max object name len = 2048
 osd heartbeat grace = 120
-mon osd full ratio = .99
-mon osd nearfull ratio = .98
-mon osd backfillfull ratio = .98
+mon osd full ratio = .96
+mon osd backfillfull ratio = .95
+mon osd nearfull ratio = .94
 run dir = {folder}
 log file = {folder}/$name.log
 pid file = {folder}/$name.pid
@@ -177,7 +177,7 @@ class Radosgw:
         osd_uuid = str(uuid.uuid4())
         self._once("ceph", "-c", str(conf), "--connect-timeout", "60", "osd", "new", osd_uuid)
         self._once("ceph-osd", "-c", str(conf), "-i", "0", "--mkfs", "--osd-uuid", osd_uuid)
-        self._forever("ceph-osd", "-c", str(conf), "-i", "0", "-f")
+        self._osd(conf)
         self._forever("radosgw", "-c", str(conf), "-n", "client.rgw", "-f")
         self._answering()
         self._once(
@@ -185,6 +185,27 @@ class Radosgw:
             "--display-name", "Ferryline's tests", "--access-key", ACCESS_KEY, "--secret-key", SECRET_KEY,
             "--max-buckets", "100000",
         )  # fmt: skip
+
+    def _osd(self, conf: Path) -> None:
+        """Start the OSD. It gives up when it speaks before the monitor's map has reached it: then again."""
+        for _ in range(10):
+            self._forever("ceph-osd", "-c", str(conf), "-i", "0", "-f")
+            deadline = time.monotonic() + START_SECONDS
+            while time.monotonic() < deadline and self._processes[-1].poll() is None:
+                if b"1 up" in self._said("ceph", "-c", str(conf), "--connect-timeout", "10", "osd", "stat"):
+                    return
+                time.sleep(0.2)
+            ended = self._processes.pop()
+            if ended.poll() is None:
+                ended.kill()
+            ended.wait()
+        raise RuntimeError("the OSD did not come up")
+
+    def _said(self, *words: str) -> bytes:
+        done = subprocess.run(  # noqa: S603 - our own words
+            words, capture_output=True, timeout=START_SECONDS, check=False, cwd=self._folder
+        )
+        return done.stdout
 
     def _once(self, *words: str) -> None:
         done = subprocess.run(  # noqa: S603 - our own words
