@@ -4,7 +4,10 @@
 script wants the counts of a run that was cut off as much as of one that ended well.
 """
 
-from collections.abc import Coroutine
+import contextlib
+import tempfile
+from collections.abc import Coroutine, Iterator
+from pathlib import Path
 from typing import Any
 
 from ferryline import errors
@@ -14,7 +17,7 @@ from ferryline.pipeline.inspection import Inspection
 from ferryline.pipeline.run import Run
 from ferryline.pipeline.task import Surroundings, Task
 from ferryline.report.facts import RunFacts, VerifyFacts
-from ferryline.state import open_state
+from ferryline.state import State, open_state
 from ferryline.verify.sample import Sample
 
 
@@ -37,13 +40,23 @@ def copy(task: Task, around: Surroundings) -> RunFacts:
 
 
 def plan(task: Task, around: Surroundings) -> dict[str, Any]:
-    """What `copy` would do, as the plan's document. Raises what stopped it. Nothing is remembered."""
-    with open_state(around.state_folder, around.clock) as state:
+    """What `copy` would do, as the plan's document. Raises what stopped it. Nothing is written anywhere."""
+    with _looked_into(around) as state:
         try:
             return loop.run(planning.plan(Run(task, around, state)))
         except errors.ListingUnordered as unordered:
             again = Run(task, around, state, unordered=frozenset({unordered.place}))
             return loop.run(planning.plan(again))
+
+
+@contextlib.contextmanager
+def _looked_into(around: Surroundings) -> Iterator[State]:
+    """The state to read from; where there is none yet, an empty one that is thrown away."""
+    with contextlib.ExitStack() as closing:
+        folder = around.state_folder
+        if not folder.exists():
+            folder = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="ferryline-plan-")))
+        yield closing.enter_context(open_state(folder, around.clock))
 
 
 def verify(task: Task, around: Surroundings, sample: Sample) -> VerifyFacts:

@@ -38,7 +38,20 @@ def ledger_in(folder) -> Ledger:
 def row(key: bytes, version: int = 0, evidence: str = "etag-md5") -> tuple:
     """One LEDGER row whose values all follow from its key and a version; every second one has nulls."""
     etag = b"%032x" % version if version % 2 else None
-    return (key, version, etag, version * 10, None, 7 if version % 3 else None, b"e%d" % version, version, None, None, None, evidence)
+    return (
+        key,
+        version,
+        etag,
+        version * 10,
+        None,
+        7 if version % 3 else None,
+        b"e%d" % version,
+        version,
+        None,
+        None,
+        None,
+        evidence,
+    )
 
 
 def batch(rows: list[tuple]) -> pa.RecordBatch:

@@ -33,7 +33,10 @@ def test_a_ledger_nobody_wrote_is_empty_and_looking_makes_nothing(tmp_path):
 
 def test_rows_come_back_whole_in_key_order_however_they_were_put(tmp_path):
     ledger = ledger_in(tmp_path)
-    rows = [row(key, index) for index, key in enumerate([b"", b"\xff\xff", b"a/b", b"a", b"\x00", b"A", "é".encode()])]
+    rows = [
+        row(key, index)
+        for index, key in enumerate([b"", b"\xff\xff", b"a/b", b"a", b"\x00", b"A", "é".encode()])
+    ]
     put(ledger, rows)
     expected = sorted(rows)
     assert held(ledger) == expected
@@ -85,7 +88,9 @@ def test_a_range_reads_only_the_blocks_it_needs(tmp_path, monkeypatch):
     put(ledger, [row(key) for key in keys(*range(40))])
     read = []
     real = segment.Segment.read
-    monkeypatch.setattr(segment.Segment, "read", lambda self, number: read.append(number) or real(self, number))
+    monkeypatch.setattr(
+        segment.Segment, "read", lambda self, number: read.append(number) or real(self, number)
+    )
     assert len(held(ledger, KeyRange(b"k017", b"k019"))) == 2
     assert read == [4]
 
@@ -200,7 +205,9 @@ def test_what_is_being_read_stays_one_version_while_an_update_is_written(tmp_pat
     reading = ledger.rows()
     first = next(reading)
     put(ledger, [row(key, 2) for key in keys(*range(0, 40, 2))], forget=keys(*range(1, 40, 2)))
-    rest = [one for rows in reading for one in zip(*(column.to_pylist() for column in rows.columns), strict=True)]
+    rest = [
+        one for rows in reading for one in zip(*(column.to_pylist() for column in rows.columns), strict=True)
+    ]
     assert [*zip(*(column.to_pylist() for column in first.columns), strict=True), *rest] == old
     assert len(held(ledger)) == 20
 

@@ -26,7 +26,10 @@ with state.lock(sys.argv[2]):
 @pytest.fixture
 def holder(tmp_path):
     started = subprocess.Popen(
-        [sys.executable, "-c", HOLDER, str(tmp_path), "s3://b/"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", HOLDER, str(tmp_path), "s3://b/"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert started.stdout.readline() == "held\n"
     yield started
@@ -38,7 +41,13 @@ def test_another_process_is_refused_and_told_who_holds_it(tmp_path, holder):
     with pytest.raises(errors.LockHeld) as refused, opened(tmp_path).lock("s3://b/"):
         pytest.fail("the lock was given twice")
     said = str(refused.value)
-    for word in ("s3://b/", f"process {holder.pid}", os.uname().nodename, "20261101T120000Z-0badcafe", "since 20"):
+    for word in (
+        "s3://b/",
+        f"process {holder.pid}",
+        os.uname().nodename,
+        "20261101T120000Z-0badcafe",
+        "since 20",
+    ):
         assert word in said
 
 

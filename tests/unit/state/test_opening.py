@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from ferryline import errors
-from ferryline.state import database, mount, runs, standing
+from ferryline.state import database, mount, open_state, runs, standing
 from ferryline.state.places import PROBED_FOR
 from tests.unit.state.ground import StillClock, on_disk, opened, put, row
 
@@ -152,6 +152,26 @@ def test_a_run_that_never_began_cannot_end(tmp_path):
         opened(tmp_path).runs.ended("r", {})
 
 
+WRITER = """
+import sys
+from pathlib import Path
+from ferryline.clock import SystemClock
+from ferryline.state import open_state
+clock = SystemClock()
+with open_state(Path(sys.argv[1]), clock) as state:
+    for number in range(15):
+        state.runs.started(f"{sys.argv[2]}-{number}", "a", sys.argv[2], clock.now())
+        state.remember(f"{sys.argv[2]}-{number}", "seen")
+"""
+
+
+def test_processes_that_write_at_once_wait_for_each_other(tmp_path):
+    folder = str(tmp_path / "state")
+    writers = [subprocess.Popen([sys.executable, "-c", WRITER, folder, name]) for name in "bcd"]
+    assert [writer.wait() for writer in writers] == [0, 0, 0]
+    assert len(opened(tmp_path / "state").runs.list()) == 45
+
+
 def test_sqlite_keeps_its_rollback_journal_and_full_syncs(tmp_path):
     path = tmp_path / "ferryline.db"
     seen = sqlite3.connect(path)
@@ -173,7 +193,9 @@ def test_a_fresh_database_is_what_the_migrations_make(tmp_path):
     from ferryline.state import migrate, schema
 
     folder = os.path.dirname(migrate.__file__) + "/migrations"
-    assert [one.revision for one in ScriptDirectory(folder).walk_revisions()][::-1] == list(standing.REVISIONS)
+    assert [one.revision for one in ScriptDirectory(folder).walk_revisions()][::-1] == list(
+        standing.REVISIONS
+    )
     engine = sql.create_engine(f"sqlite:///{tmp_path / 'migrated.db'}")
     with engine.begin() as connection:
         migrate.to_newest(connection)
@@ -251,9 +273,6 @@ def test_this_machines_own_table_is_understood(tmp_path):
     ],
 )
 def test_other_databases_are_refused_without_telling_secrets(tmp_path, url, said):
-    state = opened(tmp_path)
-    from ferryline.state import open_state
-
     state = open_state(tmp_path, StillClock(), database_url=url)
     with pytest.raises(errors.BadUsage, match=said) as refused:
         state.capabilities("e")

@@ -18,6 +18,9 @@ from ferryline.storage.s3 import answer_xml, listing_xml
 from ferryline.storage.s3.client import Call, Client
 from ferryline.storage.s3.http_message import Answer
 
+_ROOT_WITHIN_BYTES = 1024
+"""The root element stands within these; a whole page is not parsed only to see that it is no error."""
+
 _EMPTY_PAGES_MAX = 10_000
 """Truncated pages without a key happen behind many delete markers, but not without end."""
 
@@ -160,7 +163,8 @@ def _read(client: Client, call: Call, answer: Answer, progress: _Progress) -> li
         raise unbelievable(client, "the answer is an HTML page (a proxy or a login page?)")
     if not body.strip():
         raise unbelievable(client, "the answer is empty")
-    client.refuse_body(call, answer)
+    if b"<Error" in body[:_ROOT_WITHIN_BYTES]:
+        client.refuse_body(call, answer)
     try:
         raw = listing_xml.read(body, client.location.prefix)
     except answer_xml.NotXml as problem:

@@ -25,7 +25,7 @@ _COMPRESSED = ("gzip", "br", "deflate", "zstd", "x-gzip")
 
 
 async def head(client: Client, key: bytes, version_id: str | None, *, checksums_wanted: bool) -> Stat | None:
-    """The object's state, or None for 404 and delete markers."""
+    """The object's state, or None for 404, delete markers, and keys that can never be here."""
     call = Call(
         "HeadObject", "HEAD", key, query=_version(version_id), body_bytes_max=0, permission="s3:GetObject"
     )
@@ -33,7 +33,7 @@ async def head(client: Client, key: bytes, version_id: str | None, *, checksums_
         call.headers["x-amz-checksum-mode"] = "ENABLED"
     try:
         answer = await client.send(call)
-    except errors.ObjectMissing:
+    except (errors.ObjectMissing, errors.KeyRefused):
         return None
     if answer.length is None:
         raise _odd(client, call, "HEAD told no Content-Length")

@@ -1,0 +1,68 @@
+"""What the S3 contract tests stand on: a bare store on a bucket of any server, and what its probe saw."""
+
+import asyncio
+import contextlib
+import secrets
+
+from ferryline.clock import SystemClock
+from ferryline.model.place import S3Access, S3Location
+from ferryline.storage import probe, s3
+from ferryline.storage.capabilities import Capabilities, Support
+
+FOLDER = b"some folder/"
+HONOURED, IGNORED, UNSUPPORTED, UNKNOWN = Support.HONOURED, Support.IGNORED, Support.UNSUPPORTED, Support.UNKNOWN
+
+
+async def opened(server, bucket: str, prefix: bytes = FOLDER, **settings):
+    """A bare store on a folder of `bucket`; the caller closes it."""
+    access = S3Access(
+        region="us-east-1",
+        endpoint_url=server.endpoint_url,
+        access_key_id=server.access_key,
+        secret_access_key=server.secret_key,
+    )
+    return await s3.open_store(
+        S3Location(bucket, prefix, access),
+        resolve=lambda text: text,
+        trace=None,
+        clock=SystemClock(),
+        settings=s3.S3Settings(**settings),
+    )
+
+
+@contextlib.asynccontextmanager
+async def stores(server, bucket: str, known: Capabilities):
+    """A function that opens stores on the bucket's folder, each closed on the way out."""
+    async with contextlib.AsyncExitStack() as closing:
+
+        async def another():
+            store = await opened(server, bucket)
+            closing.push_async_callback(store.close)
+            store.learn(known)
+            return store
+
+        yield another
+
+
+def probed(server, bucket: str) -> Capabilities:
+    """What the probe of a destination says of this endpoint."""
+
+    async def ask() -> Capabilities:
+        store = await opened(server, bucket)
+        try:
+            return await probe.probe_destination(store)
+        finally:
+            await store.close()
+
+    return asyncio.run(ask())
+
+
+def bucket_name() -> str:
+    return f"contract-{secrets.token_hex(5)}"
+
+
+def made(peer) -> str:
+    """A new bucket on a peer's server."""
+    name = bucket_name()
+    peer.client().create_bucket(Bucket=name)
+    return name
