@@ -4,6 +4,7 @@
 enough for every run of the suite.
 """
 
+import io
 import os
 import random
 import signal
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import boto3
 import pytest
+from boto3.s3.transfer import TransferConfig
 
 from ferryline.testing.strict import StrictProcess
 
@@ -34,12 +36,12 @@ def client(server):
     return boto3.client("s3", **server.client_arguments())
 
 
-def started(server, state: Path, bucket="dst") -> subprocess.Popen:
+def started(server, state: Path, buckets=("src", "dst")) -> subprocess.Popen:
     url = server.endpoint_url
     return subprocess.Popen(
         [
-            sys.executable, "-m", "ferryline", "copy", f"s3://src/?endpoint_url={url}",
-            f"s3://{bucket}/?endpoint_url={url}", "--state", str(state), "--quiet",
+            sys.executable, "-m", "ferryline", "copy", f"s3://{buckets[0]}/?endpoint_url={url}",
+            f"s3://{buckets[1]}/?endpoint_url={url}", "--state", str(state), "--quiet",
         ],
         env=os.environ | {"AWS_ACCESS_KEY_ID": server.access_key, "AWS_SECRET_ACCESS_KEY": server.secret_key, "AWS_REGION": "us-east-1"},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -110,3 +112,35 @@ def test_twenty_kills_of_one_large_object_lose_nothing_and_resend_little(server,
     assert [one["Key"] for one in s3.list_objects_v2(Bucket="dst")["Contents"]] == [KEY]
     assert not s3.list_multipart_uploads(Bucket="dst").get("Uploads")
     assert taken_again == 0, f"{taken_again} parts were sent again although the server had them"
+
+
+@pytest.mark.slow
+@pytest.mark.radosgw
+@pytest.mark.timeout(1800)
+def test_kills_on_radosgw_lose_nothing_and_leave_no_orphan(radosgw, tmp_path):
+    moments = random.Random(7)  # noqa: S311
+    source, target = radosgw.bucket(), radosgw.bucket()
+    s3 = radosgw.client()
+    body = moments.randbytes(PART_BYTES) * max(2, SIZE_BYTES // PART_BYTES // 2) + b"the end"
+    s3.upload_fileobj(io.BytesIO(body), source, KEY, Config=TransferConfig(multipart_chunksize=PART_BYTES))
+    theirs = s3.create_multipart_upload(Bucket=target, Key=KEY)["UploadId"]
+    killed = 0
+    for number in range(max(3, KILLS // 2)):
+        process = started(radosgw, tmp_path / ("kept" if number % 2 else f"lost-{number}"), (source, target))
+        time.sleep(moments.uniform(0.6, 2.0))
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            killed += 1
+        process.communicate()
+        if s3.list_objects_v2(Bucket=target, Prefix=KEY).get("KeyCount"):
+            s3.delete_object(Bucket=target, Key=KEY)
+    assert killed
+
+    process = started(radosgw, tmp_path / "last", (source, target))
+    out, err = process.communicate(timeout=600)
+
+    assert process.returncode == 0, out + err
+    assert s3.get_object(Bucket=target, Key=KEY)["Body"].read() == body
+    assert [one["Key"] for one in s3.list_objects_v2(Bucket=target)["Contents"]] == [KEY]
+    uploads = s3.list_multipart_uploads(Bucket=target).get("Uploads", [])
+    assert [one["UploadId"] for one in uploads] == [theirs], "somebody else's upload, and only that one"
