@@ -7,7 +7,7 @@ port of its own, so the source and the destination of a run can have one process
 rendered once into memory shared by the processes (about 230 bytes a key and bucket). Signatures are
 accepted without a look. Objects have no bytes: GET of one is refused, every write is refused, and both
 are counted, as HEAD is, because the rows are about not doing that. `GET /-/counters` tells the sums over
-all processes, `POST /-/reset` zeroes them. SIGTERM ends all.
+all processes, `POST /-/zero` zeroes them. SIGTERM ends all.
 """
 
 import argparse
@@ -132,7 +132,7 @@ class Endpoint:
         )
 
     def _admin(self, method: str, path: str) -> Answer:
-        if method == "POST" and path == "/-/reset":
+        if method == "POST" and path == "/-/zero":
             self._counters.reset()
             return Answer(204)
         return Answer(

@@ -15,6 +15,7 @@ import pytest
 
 from ferryline.cli import main
 from ferryline.report import schemas
+from ferryline.storage.wrap import retry
 from ferryline.testing.strict import StrictServer
 from ferryline.testing.strict.settings import ACCESS_KEY, REGION, SECRET_KEY
 
@@ -85,6 +86,12 @@ def user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> User:
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.chdir(home)
     return User(home)
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Attempts are repeated at once: for faults that strike for ever."""
+    monkeypatch.setattr(retry.Retry, "delay", lambda _self, _times, _asked: 0.0)
 
 
 def url(server: Any, bucket: str, prefix: str = "") -> str:

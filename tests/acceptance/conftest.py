@@ -1,5 +1,5 @@
 """Fixtures of the acceptance tests."""
 
-from tests.commanding import user
+from tests.commanding import hasty, user
 
-__all__ = ["user"]
+__all__ = ["hasty", "user"]

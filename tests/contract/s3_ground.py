@@ -4,13 +4,23 @@ import asyncio
 import contextlib
 import secrets
 
+import pytest
+
 from ferryline.clock import SystemClock
+from ferryline.model.key import EVERYTHING
 from ferryline.model.place import S3Access, S3Location
 from ferryline.storage import probe, s3
 from ferryline.storage.capabilities import Capabilities, Support
 
+__all__ = ["EVERYTHING", "bucket_name", "made", "opened", "probed", "stores"]
+
 FOLDER = b"some folder/"
-HONOURED, IGNORED, UNSUPPORTED, UNKNOWN = Support.HONOURED, Support.IGNORED, Support.UNSUPPORTED, Support.UNKNOWN
+HONOURED, IGNORED, UNSUPPORTED, UNKNOWN = (
+    Support.HONOURED,
+    Support.IGNORED,
+    Support.UNSUPPORTED,
+    Support.UNKNOWN,
+)
 
 
 async def opened(server, bucket: str, prefix: bytes = FOLDER, **settings):
@@ -66,3 +76,10 @@ def made(peer) -> str:
     name = bucket_name()
     peer.client().create_bucket(Bucket=name)
     return name
+
+
+def skip_what_it_cannot(request, cannot: dict[str, str]) -> None:
+    """Skip a contract test, by name and reason, that the server under it was seen not to keep."""
+    why = cannot.get(request.node.name) or cannot.get(request.node.originalname)
+    if why is not None:
+        pytest.skip(why)

@@ -9,6 +9,8 @@ from ferryline import policy as policy_room
 from ferryline.cli import console
 from ferryline.config import environment, request
 from ferryline.policy import guarantees, values
+from ferryline.residency import stops
+from ferryline.residency.decide import Decision, decide_all, enforce
 
 
 @click.command("check")
@@ -20,7 +22,8 @@ from ferryline.policy import guarantees, values
 def command(files: tuple[str, ...], *, json_mode: bool, schema: bool) -> int:
     """Validate a policy file and print each replica's guarantees.
 
-    Every problem is named with file, line, column and remedy. Nothing is contacted.
+    Every problem is named with file, line, column and remedy; a replica where the residency rules
+    forbid one is refused (exit 3). Nothing is contacted.
     """
     speak = console.Console(json_mode=json_mode or schema)
     if schema:
@@ -32,11 +35,22 @@ def command(files: tuple[str, ...], *, json_mode: bool, schema: bool) -> int:
             f"there is no {environment.POLICY_FILE} here",
             advice="name one with -f, or write one: ferryline init",
         )
+    _refuse_forbidden(declared)
     notes = guarantees.notes(declared)
     speak.document(_document(declared, notes))
     if not json_mode:
         speak.say(_text(declared, notes))
     return 0
+
+
+def _refuse_forbidden(declared: values.Policy) -> None:
+    """Raise GuardRefused for a dataset that would lie where its rules forbid, by the declared regions."""
+    decisions: list[Decision] = []
+    for name, dataset in declared.datasets.items():
+        if dataset.has_residency:
+            where = stops.stops_of(declared, name, stops.Seen(passes=False))
+            decisions += decide_all(stops.bounds_of(declared, name), where)
+    enforce(decisions)
 
 
 def _document(declared: values.Policy, notes: guarantees.Notes) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from ferryline import errors
 from ferryline.policy import starter
 
 
-@click.command("init")
+@click.command("init", short_help="Write a commented policy file to start from.")
 @click.argument("file", default="ferryline.yaml", metavar="[FILE]")
 def command(file: str) -> int:
     """Write a commented policy file to start from (default: ferryline.yaml)."""

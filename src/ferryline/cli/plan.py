@@ -11,7 +11,7 @@ from ferryline.pipeline import door
 from ferryline.report import text
 
 
-@click.command("plan")
+@click.command("plan", short_help="Say what copy would do and why; write nothing.")
 @click.argument("source", metavar="SRC")
 @click.argument("destinations", metavar="DST", nargs=-1, required=True)
 @flags.OBJECT

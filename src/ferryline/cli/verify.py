@@ -11,7 +11,7 @@ from ferryline.report import document, text
 from ferryline.verify.sample import Sample
 
 
-@click.command("verify")
+@click.command("verify", short_help="Compare two folders and repair nothing.")
 @click.argument("source", metavar="SRC")
 @click.argument("destination", metavar="DST")
 @flags.stack(flags.WHAT, flags.PRESSURE, flags.REPORTING, flags.COMMON)

@@ -84,7 +84,10 @@ class Recorder:
         self._settle()
         self._phase = None
         for stream in self._files.values():
-            stream.close()
+            try:
+                stream.close()
+            except OSError as problem:  # the last lines did not fit
+                self._give_up(problem)
 
     def _settle(self) -> None:
         now = self._clock.monotonic()

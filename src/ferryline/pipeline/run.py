@@ -3,6 +3,7 @@
 `copying`, `planning` and `verifying` share it; `door` makes it. It knows no stage's work.
 """
 
+import dataclasses
 import json
 import random
 from collections.abc import Callable
@@ -44,6 +45,7 @@ class Run:
         self.run_id = new_run_id(self.began_at, around.chance)
         self.recorder = Recorder(around.clock, around.emit)
         self.coverage: Coverage | None = None
+        self._recorded = False
         self.tally = Tally(task.destinations[0].url, self.recorder.emit)
         self._unordered = unordered
         self.pace = self._pace()
@@ -99,6 +101,7 @@ class Run:
         source, destination = self.task.source.url, self.task.destinations[0].url
         self.recorder.emit(event.RunStarted(self.run_id, source, (destination,)))
         self.state.runs.started(self.run_id, source, destination, self.began_at)
+        self._recorded = True
 
     def ended(self, consistency: Consistency, stopped: errors.FerrylineError | None) -> RunFacts:
         """What a copy came to; told, remembered and written to the report. Call it once, last."""
@@ -127,10 +130,19 @@ class Run:
             report=str(self.recorder.report) if self.recorder.report else None,
             policy_digest=self.task.policy_digest,
         )
+        facts = self._record(facts)
+        self.recorder.emit(event.RunEnded(self.run_id, facts.status.value, facts.exit_code))
+        return facts
+
+    def _record(self, facts: RunFacts) -> RunFacts:
+        """Write down how the run ended. A state that cannot take it stops a run that nothing else stopped."""
         result = document.run_document(facts)
         self.recorder.file("summary.json", json.dumps(result, indent=2, ensure_ascii=False) + "\n")
-        self.state.runs.ended(self.run_id, result)
-        self.recorder.emit(event.RunEnded(self.run_id, facts.status.value, facts.exit_code))
+        if self._recorded:
+            try:
+                self.state.runs.ended(self.run_id, result)
+            except errors.DiskFailed as failure:
+                return dataclasses.replace(facts, stopped=facts.stopped or failure)
         return facts
 
     def inspected(

@@ -98,9 +98,7 @@ def fold_source(skips: Skips, filters: Filters, tally: Tally, recorder: Recorder
         if word in carried_not:
             tally.counts.listed += count
             tally.counts.excluded += count
-            recorder.warn(
-                f"{count} of the kind {word} were not carried", "see docs/explanation/what-is-kept.md"
-            )
+            recorder.warn(f"not carried: {count} {word}", "see docs/explanation/what-is-kept.md")
     named = [one for one in skips.items if not one.reason.excluded and filters.selects(one.key)]
     for one in named:
         tally.counts.listed += 1

@@ -79,6 +79,11 @@ class LedgerUpdate:
         """Make durable what was put so far. Raises DiskFailed: then nothing of it counts."""
         if not self._waiting:
             return
+        self._write_waiting()  # on its own, so that the rows are gone from memory before a merge begins
+        if len(self.version.segments) > SEGMENTS_MAX:
+            self._merge()
+
+    def _write_waiting(self) -> None:
         wanted = merge.newest(self._waiting)
         self._drop()
         change = lookup.change(self.version.segments, wanted)
@@ -94,8 +99,6 @@ class LedgerUpdate:
         if written is None:
             raise errors.BrokenInvariant("a checkpoint with rows left no segment")
         self._publish([*self.version.segments, written], self.version.rows + change.growth)
-        if len(self.version.segments) > SEGMENTS_MAX:
-            self._merge()
 
     def commit(self) -> None:
         """Checkpoint, merge what has grown, and remove what no longer counts. Without a change: nothing."""
@@ -119,7 +122,7 @@ class LedgerUpdate:
         self._waiting, self._waiting_rows, self._waiting_bytes = [], 0, 0
 
     def _begin_writing(self) -> None:
-        """Lock the ledger against other writers, see what it holds now, clear away what dead ones left."""
+        """Lock the ledger against other writers, and see what it holds now."""
         if self._locked:
             return
         self._home.settle()
@@ -128,7 +131,6 @@ class LedgerUpdate:
         now = versions.load(self._home.folder, self.version)
         if [one.name for one in now.segments] != [one.name for one in self.version.segments]:
             self.version = now
-        versions.sweep(self._home.folder, self.version)
 
     def _merge(self) -> None:
         segments = self.version.segments

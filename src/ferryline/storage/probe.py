@@ -8,10 +8,11 @@ or failed trial leaves its verb unknown, which means "assume ignored": a probe n
 import asyncio
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import secrets
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any, TypeVar
 
 from awscrt import checksums
 
@@ -20,13 +21,19 @@ from ferryline.model import digest
 from ferryline.model.entry import Entry, Metadata, Token
 from ferryline.model.span import Layout
 from ferryline.storage.capabilities import Capabilities, Support
-from ferryline.storage.store import Completion, Condition, Pin, Store, Writing
+from ferryline.storage.store import ALWAYS, Completion, Condition, Pin, Store, Writing
 
 FOLDER = b".ferryline/probe/"
 _ABSENT = Condition(absent=True)
 _NO_SUCH = Condition(etag=b"0" * 32)
 _BODY = b"ferryline looks at what this endpoint honours\n"
 _WRONG = b"\x00" * 16
+_CLEANING_ATTEMPTS = 3
+
+R = TypeVar("R")
+_DeleteVersion = Callable[[bytes, str], Awaitable[None]]
+_Versions = Callable[[bytes], Awaitable[tuple[tuple[bytes, str], ...]]]
+_DeleteMarking = Callable[[bytes, Condition], Awaitable[str | None]]
 
 
 async def probe_source(store: Store, sample: Entry) -> Capabilities:
@@ -35,9 +42,10 @@ async def probe_source(store: Store, sample: Entry) -> Capabilities:
     if sample.token.etag is None:
         return known
     wrong = Pin(dataclasses.replace(sample.token, etag=b"0" * 32))
-    match, parts = await asyncio.gather(
-        _support(_read_refused(store, sample.key, wrong)), _support(_counts_parts(store, sample))
-    )
+    match = await _support(_read_refused(store, sample.key, wrong))
+    if digest.part_count(sample.token.etag) is None:
+        return dataclasses.replace(known, read_if_match=match)  # it has no parts that could be counted
+    parts = await _support(_counts_parts(store, sample))
     return dataclasses.replace(known, read_if_match=match, part_number=parts)
 
 
@@ -49,7 +57,8 @@ async def probe_destination(store: Store) -> Capabilities:
     except (errors.ObjectFailed, errors.RetryLater):
         return store.capabilities  # it cannot even be written to: the first real write will say so by name
     finally:
-        await probe.remove()
+        with contextlib.suppress(errors.FerrylineError):
+            await probe.remove()
 
 
 class _Probe:
@@ -59,24 +68,29 @@ class _Probe:
         self._store = store
         self._name = secrets.token_hex(8).encode()
         self._keys: list[bytes] = []
-        self._versions: list[tuple[bytes, str]] = []
+        self._versions: dict[bytes, list[str]] = {}
+        self._lost_upload = False
+        self._versioned = False
 
     async def run(self) -> Capabilities:
         """Every trial. The first write is the one that may raise."""
         md5_etag, metadata, stored = await self._plain()
         trials = {
             "read_if_match": self._read_if_match(),
-            "write_if_none_match": self._refuses(b"none-match", _ABSENT),
-            "write_if_match": self._refuses(b"match", _NO_SUCH),
+            "write_if_none_match": self._write_if_none_match(),
+            "write_if_match": self._write_if_match(),
             "delete_if_match": self._delete_if_match(),
             "content_md5": self._content_md5(),
-            "complete_if_none_match": self._complete(b"complete-none", _ABSENT),
-            "complete_if_match": self._complete(b"complete-match", _NO_SUCH),
+            "complete_if_none_match": self._complete_if_none_match(),
+            "complete_if_match": self._complete_if_match(),
             "part_number": self._part_number(),
         }
-        names = list(trials)
-        seen = await asyncio.gather(*(_support(trials[name]) for name in names))
-        found: dict[str, Any] = dict(zip(names, seen, strict=True))
+        # All of them end before anything is removed or raised, so that nothing is written behind the sweep.
+        ends = await asyncio.gather(*(_support(one) for one in trials.values()), return_exceptions=True)
+        for end in ends:
+            if isinstance(end, BaseException):
+                raise end
+        found: dict[str, Any] = dict(zip(trials, ends, strict=True))
         if stored.honoured:
             stored = await _support(self._wrong_checksum())
         return dataclasses.replace(
@@ -84,31 +98,61 @@ class _Probe:
             etag_is_md5=md5_etag,
             keeps_metadata=metadata,
             stored_checksum=stored,
-            mpu_object_size=Support.IGNORED,
+            mpu_object_size=await _support(self._object_size()),
             **found,
         )
 
     async def remove(self) -> None:
         """Remove every object, by version where the store gave one. What cannot be removed is left."""
-        delete_version = getattr(self._store, "delete_version", None)
-        for key, version in self._versions:
-            if delete_version is not None:
-                with contextlib.suppress(errors.ObjectFailed, errors.RetryLater):
-                    await delete_version(key, version)
-        versioned = {key for key, _ in self._versions}
-        for key in self._keys:
-            if key not in versioned:
-                with contextlib.suppress(errors.ObjectFailed, errors.RetryLater):
-                    await self._store.delete(key)
+        if self._lost_upload:
+            for upload in await _tried(lambda: self._store.open_uploads(FOLDER + self._name)) or ():
+                await _tried(functools.partial(self._store.abort_upload, upload))
+        await asyncio.gather(*(self._remove(key) for key in self._keys))
+        listed: _Versions | None = getattr(self._store, "versions", None)
+        if listed is not None and self._versioned:
+            # A write whose answer was lost left a version that nobody was told of.
+            for key, version in await _tried(lambda: listed(FOLDER + self._name)) or ():
+                await _tried(functools.partial(self._delete_version, key, version))
 
-    async def _put(self, name: bytes, writing: Writing | None = None) -> bytes:
+    async def _remove(self, key: bytes) -> None:
+        versions = self._versions.get(key, [])
+        if not versions:
+            # On a bucket that keeps versions this leaves a marker; one without an id is not to be had.
+            marker = await _tried(lambda: self._delete(key, ALWAYS))
+            versions = [marker] if marker else []
+            self._versioned = self._versioned or bool(marker)
+        for version in versions:
+            await _tried(functools.partial(self._delete_version, key, version))
+
+    async def _delete_version(self, key: bytes, version: str) -> None:
+        delete_version: _DeleteVersion | None = getattr(self._store, "delete_version", None)
+        if delete_version is not None:
+            await delete_version(key, version)
+
+    async def _delete(self, key: bytes, condition: Condition) -> str | None:
+        """Delete, and say by which marker, where the store can."""
+        marking: _DeleteMarking | None = getattr(self._store, "delete_marking", None)
+        if marking is not None:
+            return await marking(key, condition)
+        await self._store.delete(key, condition)
+        return None
+
+    def _key(self, name: bytes) -> bytes:
         key = FOLDER + self._name + b"-" + name
         if key not in self._keys:
             self._keys.append(key)
-        written = await self._store.write(key, _BODY, writing or Writing())
-        if written.version_id is not None and written.version_id != "null":
-            self._versions.append((key, written.version_id))
         return key
+
+    async def _put(self, name: bytes, writing: Writing | None = None) -> bytes:
+        key = self._key(name)
+        written = await self._store.write(key, _BODY, writing or Writing())
+        self._note(key, written.version_id)
+        return key
+
+    def _note(self, key: bytes, version_id: str | None) -> None:
+        if version_id is not None:
+            self._versioned = True
+            self._versions.setdefault(key, []).append(version_id)
 
     async def _plain(self) -> tuple[Support, bool, Support]:
         """A write that should work: what its HEAD says of ETag, metadata and checksum."""
@@ -116,7 +160,7 @@ class _Probe:
         sent = Metadata(user={"ferryline-probe": "kept"}, system={"content-type": "text/x-ferryline"})
         key = await self._put(b"plain", Writing(metadata=sent, crc64nvme=crc))
         # Checksums are only asked for where they are believed: look as if they were.
-        with _believing(self._store):
+        with _believing(self._store, stored_checksum=Support.HONOURED):
             stat = await self._store.head(key)
         if stat is None:
             return Support.UNKNOWN, True, Support.UNKNOWN
@@ -151,46 +195,106 @@ class _Probe:
         key = await self._put(b"read")
         return await _read_refused(self._store, key, Pin(Token(b"0" * 32, 0)))
 
-    async def _refuses(self, name: bytes, condition: Condition) -> bool:
-        """Whether a write over an object that fails its condition is refused."""
-        await self._put(name)
-        try:
-            await self._put(name, Writing(condition=condition))
-        except errors.DestinationChanged:
-            return True
-        return False
+    async def _write_if_none_match(self) -> bool:
+        """Whether a second first write is refused, and a first one is not."""
+        await _must_pass(self._put(b"none-match", Writing(condition=_ABSENT)))
+        return await _refused(self._put(b"none-match", Writing(condition=_ABSENT)))
+
+    async def _write_if_match(self) -> bool:
+        """Whether a write over another state is refused, and over the right one is not.
+
+        radosgw 16 compares the quotes too, so that no ETag it was told is ever the right one.
+        """
+        key = await self._put(b"match")
+        if not await _refused(self._put(b"match", Writing(condition=_NO_SUCH))):
+            return False
+        stat = await self._store.head(key)
+        right = Condition(etag=None if stat is None else stat.entry.token.etag)
+        await _must_pass(self._put(b"match", Writing(condition=right)))
+        return True
 
     async def _delete_if_match(self) -> bool:
+        """Whether a delete of another state is refused, and of the right one is not."""
         key = await self._put(b"delete")
-        try:
-            await self._store.delete(key, _NO_SUCH)
-        except errors.DestinationChanged:
-            return True
-        return False
 
-    async def _complete(self, name: bytes, condition: Condition) -> bool:
-        """The same for CompleteMultipartUpload, over an upload of one part."""
-        key = await self._put(name)
+        async def delete(condition: Condition) -> None:
+            self._note(key, await self._delete(key, condition))
+
+        if not await _refused(delete(_NO_SUCH)):
+            return False
+        stat = await self._store.head(key)
+        await _must_pass(delete(Condition(etag=None if stat is None else stat.entry.token.etag)))
+        return True
+
+    async def _object_size(self) -> bool:
+        """Whether a Complete that announces another size than its parts have is refused."""
+        with _believing(self._store, mpu_object_size=Support.HONOURED):
+            try:
+                await self._uploaded(b"size", ALWAYS, len(_BODY) + 1)
+            except errors.ObjectFailed as refusal:
+                if refusal.kind not in ("refused-argument", "refused"):
+                    raise
+            else:
+                return False
+            await self._uploaded(b"size", ALWAYS)
+        return True
+
+    async def _complete_if_none_match(self) -> bool:
+        """The same as for a write, of CompleteMultipartUpload."""
+        await _must_pass(self._uploaded(b"complete-none", _ABSENT))
+        return await _refused(self._uploaded(b"complete-none", _ABSENT))
+
+    async def _complete_if_match(self) -> bool:
+        key = await self._put(b"complete-match")
+        if not await _refused(self._uploaded(b"complete-match", _NO_SUCH)):
+            return False
+        stat = await self._store.head(key)
+        right = Condition(etag=None if stat is None else stat.entry.token.etag)
+        await _must_pass(self._uploaded(b"complete-match", right))
+        return True
+
+    async def _uploaded(self, name: bytes, condition: Condition, size_bytes: int = len(_BODY)) -> bytes:
+        """An object made by an upload of one part, which announces `size_bytes`; its key."""
+        key = self._key(name)
         layout = Layout(len(_BODY), len(_BODY))
-        upload = await self._store.create_upload(key, layout, Writing())
+        try:
+            upload = await self._store.create_upload(key, layout, Writing())
+        except errors.FerrylineError:
+            self._lost_upload = True  # it may have been opened, though no answer names it
+            raise
         try:
             part = await self._store.upload_part(upload, layout.span(1), _BODY)
             written = await self._store.complete_upload(
-                upload, Completion((part,), len(_BODY), Writing(condition=condition))
+                upload, Completion((part,), size_bytes, Writing(condition=condition))
             )
-            if written.version_id is not None and written.version_id != "null":
-                self._versions.append((key, written.version_id))
-        except errors.DestinationChanged:
-            return True
         finally:
-            with contextlib.suppress(errors.ObjectFailed, errors.RetryLater):
-                await self._store.abort_upload(upload)
-        return False
+            await _tried(lambda: self._store.abort_upload(upload))
+        self._note(key, written.version_id)
+        return key
 
     async def _part_number(self) -> bool:
-        key = await self._put(b"parts")
+        key = await self._uploaded(b"parts", ALWAYS)
         stat = await self._store.head(key)
         return stat is not None and await _counts_parts(self._store, stat.entry)
+
+
+async def _refused(write: Awaitable[object]) -> bool:
+    """Whether a write whose condition does not hold is refused for that."""
+    try:
+        await write
+    except errors.DestinationChanged:
+        return True
+    return False
+
+
+async def _must_pass(write: Awaitable[object]) -> None:
+    """A write whose condition holds. Raises Unsupported where it is refused all the same."""
+    try:
+        await write
+    except errors.DestinationChanged as refusal:
+        raise errors.Unsupported(
+            "the endpoint refuses every such precondition, also one that holds", key=refusal.key
+        ) from refusal
 
 
 def _is_digest(refusal: errors.FerrylineError) -> bool:
@@ -229,15 +333,27 @@ async def _counts_parts(store: Store, sample: Entry) -> bool:
 
 
 @contextlib.contextmanager
-def _believing(store: Store) -> Any:
-    """Let the store ask for checksums as if they were honoured, for one look."""
+def _believing(store: Store, **supports: Support) -> Iterator[None]:
+    """Let the store use what is not known yet, for one look. Nothing else may run meanwhile."""
     learn: Callable[[Capabilities], None] | None = getattr(store, "learn", None)
     before = store.capabilities
     if learn is None:
         yield
         return
-    learn(dataclasses.replace(before, stored_checksum=Support.HONOURED))
+    learn(dataclasses.replace(before, **supports))  # type: ignore[arg-type]  # fields of type Support only
     try:
         yield
     finally:
         learn(before)
+
+
+async def _tried(work: Callable[[], Awaitable[R]]) -> R | None:
+    """Clean up, three times if need be; None when it cannot be done."""
+    for _ in range(_CLEANING_ATTEMPTS):
+        try:
+            return await work()
+        except errors.ObjectFailed:
+            return None
+        except errors.RetryLater:
+            continue
+    return None

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from ferryline import errors
 from ferryline.model.digest import Evidence
@@ -60,6 +61,8 @@ async def read_both(pair: Both, source: End, destination: End, checking: Checkin
             seen = await _read(pair.source, there, source, destination)
             if seen.source_moved is not None:
                 return trouble.source_changed(key, gone=isinstance(seen.source_moved, errors.ObjectMissing))
+            if seen.damaged is not None:
+                return trouble.damaged(key, seen.damaged)
             if seen.ours is not None and seen.theirs is not None:
                 return _compared(pair.source, there, seen.ours, seen.theirs)
             stat = await destination.head(name)
@@ -93,6 +96,8 @@ class _Seen:
     ours: Fingerprint | None = None
     theirs: Fingerprint | None = None
     source_moved: errors.ObjectFailed | None = None
+    damaged: errors.FerrylineError | None = None
+    """The source was read, and the destination gave bytes that are not those of its own checksum."""
 
 
 async def _read(ours: Entry, theirs: Entry, source: End, destination: End) -> _Seen:
@@ -110,6 +115,8 @@ async def _read(ours: Entry, theirs: Entry, source: End, destination: End) -> _S
     left, right = results
     if isinstance(left, errors.ObjectMissing | errors.ObjectChanged):
         return _Seen(source_moved=left)
+    if isinstance(left, Fingerprint) and _is_damage(right):
+        return _Seen(left, damaged=right)
     for result in (left, right):
         if isinstance(result, BaseException) and not isinstance(
             result, errors.ObjectMissing | errors.ObjectChanged
@@ -117,6 +124,13 @@ async def _read(ours: Entry, theirs: Entry, source: End, destination: End) -> _S
             raise result
     found = left if isinstance(left, Fingerprint) else None
     return _Seen(found, right if isinstance(right, Fingerprint) else None)
+
+
+def _is_damage(result: object) -> TypeGuard[errors.FerrylineError]:
+    """Whether a read failed, however often, because the bytes are not those of their own checksum."""
+    if not isinstance(result, errors.ObjectFailed | errors.RetryLater):
+        return False
+    return result.kind == errors.DigestMismatch.kind
 
 
 def _compared(ours: Entry, theirs: Entry, left: Fingerprint, right: Fingerprint) -> Finding:

@@ -24,6 +24,11 @@ def bytes_differ(key: bytes, size_bytes: int) -> Mismatch:
     return Mismatch(key, Trouble.DIFFERS, detail, _AGAIN)
 
 
+def damaged(key: bytes, problem: errors.FerrylineError) -> Mismatch:
+    """The destination's bytes are not those of its own checksum, however often they were read."""
+    return Mismatch(key, Trouble.DIFFERS, one_line(problem.message), _AGAIN)
+
+
 def keeps_changing(key: bytes, looks: int) -> Mismatch:
     """Somebody writes the destination's object again and again."""
     detail = f"it changed at the destination during each of {looks} looks"

@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import threading
 
 import pytest
@@ -35,44 +36,40 @@ def free_port():
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
+def server():
     pytest.importorskip("psycopg", reason="psycopg is not installed (extra: postgres)")
     initdb, pg_ctl = binary("initdb"), binary("pg_ctl")
-    home = tmp_path_factory.mktemp("postgresql")
-    for folder in (home, *home.parents[:2]):
-        folder.chmod(0o755)
-    data = home / "data"
-    data.mkdir()
-    if AS_POSTGRES:
-        shutil.chown(data, "postgres", "postgres")
-    settings = {"check": True, "capture_output": True, "cwd": "/"}
-    subprocess.run(
-        [
-            *AS_POSTGRES,
-            initdb,
-            "-D",
-            str(data),
-            "-U",
-            "ferry",
-            "-A",
-            "trust",
-            "-N",
-            "-E",
-            "UTF8",
-            "--locale=C",
-        ],
-        **settings,
-    )
-    port = free_port()
-    options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories='' -c fsync=off"
-    subprocess.run(
-        [*AS_POSTGRES, pg_ctl, "-D", str(data), "-w", "-l", str(data / "log"), "-o", options, "start"],
-        **settings,
-    )
-    try:
-        yield f"postgresql://ferry:hidden@127.0.0.1:{port}/postgres"
-    finally:
-        subprocess.run([*AS_POSTGRES, pg_ctl, "-D", str(data), "-m", "immediate", "-w", "stop"], **settings)
+    # Not below pytest's own folder: that one is closed to the user the server runs as.
+    with tempfile.TemporaryDirectory(prefix="postgresql-") as home:
+        if AS_POSTGRES:
+            shutil.chown(home, "postgres", "postgres")
+        data = os.path.join(home, "data")
+        settings = {"check": True, "capture_output": True, "cwd": "/"}
+        subprocess.run(
+            [
+                *AS_POSTGRES,
+                initdb,
+                "-D",
+                data,
+                "-U",
+                "ferry",
+                "-A",
+                "trust",
+                "-N",
+                "-E",
+                "UTF8",
+                "--locale=C",
+            ],
+            **settings,
+        )
+        port = free_port()
+        options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories='' -c fsync=off"
+        start = [pg_ctl, "-D", data, "-w", "-l", os.path.join(home, "log"), "-o", options, "start"]
+        subprocess.run([*AS_POSTGRES, *start], **settings)
+        try:
+            yield f"postgresql://ferry:hidden@127.0.0.1:{port}/postgres"
+        finally:
+            subprocess.run([*AS_POSTGRES, pg_ctl, "-D", data, "-m", "immediate", "-w", "stop"], **settings)
 
 
 @pytest.fixture

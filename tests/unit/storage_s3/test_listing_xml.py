@@ -141,7 +141,8 @@ TEXT = st.text(st.characters(min_codepoint=33, max_codepoint=0x2FF, exclude_char
 )
 def test_both_ways_agree_on_any_page(rows, encoded):
     entries = [
-        entry(key.encode(), time, etag, b"%d" % size, kind, more) for key, time, etag, size, kind, more in rows
+        entry(key.encode(), time, etag, b"%d" % size, kind, more)
+        for key, time, etag, size, kind, more in rows
     ]
     body = page(*entries, encoded=encoded)
     found = listing_xml._columns_by_pattern(body)

@@ -93,6 +93,8 @@ class Client:
         self._region_wanted = declared is None and address.is_aws(around.location)
         self._pools: dict[tuple[str, int], Pool] = {}
         self._common = _common_headers(around.location)
+        self.server = b""
+        """The Server header of the newest answer."""
         self._stamp = b""
         self._moment = -1
         self._move_to(declared or DEFAULT_REGION)
@@ -197,6 +199,7 @@ class Client:
         try:
             answer = await pool.exchange(outgoing)
             status = answer.status
+            self.server = answer.headers.get(b"server", b"")
             return answer
         except ExchangeFailed as problem:
             raise translate.broken(self.asked(call), problem) from problem

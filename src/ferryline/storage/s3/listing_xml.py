@@ -12,7 +12,6 @@ from functools import lru_cache
 from urllib.parse import unquote_to_bytes
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ferryline.model.key import printable
 from ferryline.model.page import LISTING
@@ -224,13 +223,13 @@ def _batch(columns: _Columns, folder: bytes, *, encoded: bool) -> pa.RecordBatch
         skip = len(folder)
         keys = [key[skip:] for key in keys]
     count = len(keys)
+    if count and not b"".join(sizes).isdigit():  # the cast below would read 0x10 and -1 as well
+        raise ValueError("an entry's size is not a number")
     try:
         size = pa.array(sizes, pa.string()).cast(pa.int64())
         stamp = pa.array(times, pa.string()).cast(_TIME)
     except pa.ArrowInvalid as problem:
         raise ValueError(f"an entry's size or time cannot be read: {problem}") from problem
-    if count and pc.min(size).as_py() < 0:
-        raise ValueError("an entry has a negative size")
     etag = pa.array(etags, pa.binary())
     kind = pa.nulls(count, pa.string()) if classes is None else _classes(classes)
     return pa.RecordBatch.from_arrays(

@@ -14,7 +14,7 @@ from ferryline.model.page import Page
 from ferryline.model.place import S3Location
 from ferryline.model.span import Layout, Span
 from ferryline.storage.capabilities import Capabilities, Support
-from ferryline.storage.s3 import copies, listing, objects, uploads, writes
+from ferryline.storage.s3 import copies, listing, objects, uploads, versions, writes
 from ferryline.storage.s3.client import Client
 from ferryline.storage.store import (
     ALWAYS,
@@ -60,6 +60,11 @@ class S3Store:
     def learn(self, capabilities: Capabilities) -> None:
         """Use what a probe found out; checksum headers are sent accordingly."""
         self._capabilities = capabilities
+
+    @property
+    def server(self) -> str:
+        """The Server header of the endpoint's newest answer; empty before the first."""
+        return self._client.server.decode("utf-8", "replace")
 
     @property
     def region_resolved(self) -> str:
@@ -126,9 +131,17 @@ class S3Store:
         """DeleteObject; on a versioned bucket this adds a delete marker."""
         await writes.delete(self._client, key, condition)
 
+    async def delete_marking(self, key: bytes, condition: Condition = ALWAYS) -> str | None:
+        """The same; the version id of the delete marker that was added, if one was."""
+        return await writes.delete(self._client, key, condition)
+
     async def delete_version(self, key: bytes, version_id: str) -> None:
         """DeleteObject of one version, for good."""
         await writes.delete(self._client, key, ALWAYS, version_id)
+
+    async def versions(self, prefix: bytes) -> tuple[tuple[bytes, str], ...]:
+        """ListObjectVersions: (key, version id) of every version and delete marker below `prefix`."""
+        return await versions.versions(self._client, prefix)
 
     async def delete_many(self, keys: Sequence[bytes]) -> Mapping[bytes, errors.FerrylineError]:
         """DeleteObjects of up to 1,000 keys: the keys that were not deleted, each with its error."""

@@ -123,6 +123,9 @@ def _slow_down(asked: Asked, refusal: Refusal, answer: Answer, now: datetime) ->
 
 
 def _missing(asked: Asked, refusal: Refusal, answer: Answer, now: datetime) -> errors.FerrylineError:
+    if asked.operation in ("PutObject", "CreateMultipartUpload"):
+        # Nothing need be there for these: an endpoint that cannot take the key (moto: a line break) says so.
+        return _refused(asked, refusal, answer, now)
     return errors.ObjectMissing(_said(asked, refusal), key=asked.key, place=asked.place)
 
 

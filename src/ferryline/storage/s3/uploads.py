@@ -36,7 +36,9 @@ async def create(client: Client, key: bytes, writing: Writing, *, takes_checksum
     if takes_checksum:
         call.headers["x-amz-checksum-algorithm"] = "CRC64NVME"
         call.headers["x-amz-checksum-type"] = "FULL_OBJECT"
-    root = result_of(client, call, await client.send(call), "InitiateMultipartUploadResult")
+    # `rclone serve s3` leaves the "Result" out; what counts is that an upload is named.
+    names = ("InitiateMultipartUploadResult", "InitiateMultipartUpload")
+    root = result_of(client, call, await client.send(call), *names)
     upload_id = answer_xml.child_text(root, "UploadId")
     if not upload_id:
         raise translate.retry_later(
@@ -111,7 +113,8 @@ async def parts(client: Client, upload: Upload) -> tuple[Part, ...]:
         call = Call(
             "ListParts", "GET", upload.key, query=tuple(query), permission="s3:ListMultipartUploadParts"
         )
-        root = result_of(client, call, await client.send(call), "ListPartsResult")
+        # moto calls it ListPartsResponse.
+        root = result_of(client, call, await client.send(call), "ListPartsResult", "ListPartsResponse")
         try:
             for one in answer_xml.children(root, "Part"):
                 part = _part(one)
@@ -220,17 +223,7 @@ async def open_uploads(client: Client, prefix: bytes) -> tuple[Upload, ...]:
     found: list[Upload] = []
     markers: tuple[str, str] = ("", "")
     for _ in range(_PAGES_MAX):
-        query: list[tuple[str, bytes | str | None]] = [("uploads", None), ("prefix", folder + prefix)]
-        if markers[0]:
-            query += [("key-marker", markers[0]), ("upload-id-marker", markers[1])]
-        call = Call(
-            "ListMultipartUploads",
-            "GET",
-            query=(*query, ("encoding-type", "url")),
-            permission="s3:ListBucketMultipartUploads",
-        )
-        root = result_of(client, call, await client.send(call), "ListMultipartUploadsResult")
-        encoded = answer_xml.child_text(root, "EncodingType") == "url"
+        root, encoded = await _page_of_uploads(client, folder + prefix, markers)
         for one in answer_xml.children(root, "Upload"):
             key = answer_xml.key_text(answer_xml.child_text(one, "Key") or "", encoded=encoded)
             # Some servers ignore the prefix; what lies outside the folder is none of our business.
@@ -241,7 +234,8 @@ async def open_uploads(client: Client, prefix: bytes) -> tuple[Upload, ...]:
                 )
         if answer_xml.child_text(root, "IsTruncated") != "true":
             return tuple(found)
-        marker = answer_xml.key_text(answer_xml.child_text(root, "NextKeyMarker") or "", encoded=encoded)
+        said = answer_xml.child_text(root, "EncodingType") == "url"
+        marker = answer_xml.key_text(answer_xml.child_text(root, "NextKeyMarker") or "", encoded=said)
         following = (
             marker.decode("utf-8", "surrogateescape"),
             answer_xml.child_text(root, "NextUploadIdMarker") or "",
@@ -255,6 +249,37 @@ async def open_uploads(client: Client, prefix: bytes) -> tuple[Upload, ...]:
         place=client.place,
         kind="listing",
     )
+
+
+async def _page_of_uploads(
+    client: Client, prefix: bytes, markers: tuple[str, str]
+) -> tuple[answer_xml.Element, bool]:
+    """One page, and whether its keys are URL-encoded.
+
+    radosgw 16 encodes the keys and does not say so. Where a `%` leaves that open, the page is asked for
+    once more, plainly; a key that plain XML cannot carry shows that the first page was encoded.
+    """
+    query: list[tuple[str, bytes | str | None]] = [("uploads", None), ("prefix", prefix)]
+    if markers[0]:
+        query += [("key-marker", markers[0]), ("upload-id-marker", markers[1])]
+    permission = "s3:ListBucketMultipartUploads"
+    call = Call(
+        "ListMultipartUploads", "GET", query=(*query, ("encoding-type", "url")), permission=permission
+    )
+    root = result_of(client, call, await client.send(call), "ListMultipartUploadsResult")
+    if answer_xml.child_text(root, "EncodingType") == "url":
+        return root, True
+    keys = [answer_xml.child_text(one, "Key") or "" for one in answer_xml.children(root, "Upload")]
+    if not any("%" in key for key in keys):
+        return root, False
+    plain = Call("ListMultipartUploads", "GET", query=tuple(query), permission=permission)
+    try:
+        again = result_of(client, plain, await client.send(plain), "ListMultipartUploadsResult")
+    except errors.RetryLater as problem:
+        if problem.kind != "malformed-answer":
+            raise
+        return root, True
+    return again, False
 
 
 def _moment(text: str | None) -> datetime | None:

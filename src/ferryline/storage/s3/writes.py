@@ -42,8 +42,10 @@ async def write(
     return written_of(answer)
 
 
-async def delete(client: Client, key: bytes, condition: Condition, version_id: str | None = None) -> None:
-    """DELETE; what is not there is success."""
+async def delete(
+    client: Client, key: bytes, condition: Condition, version_id: str | None = None
+) -> str | None:
+    """DELETE; what is not there is success. The version id of the delete marker that was made, if one was."""
     query = () if version_id is None else (("versionId", version_id),)
     call = Call(
         "DeleteObject",
@@ -56,8 +58,10 @@ async def delete(client: Client, key: bytes, condition: Condition, version_id: s
     try:
         answer = await client.send(call)
     except errors.ObjectMissing:
-        return
+        return None
     not_a_page(client, call, answer)
+    marked = version_id is None and answer.text(b"x-amz-delete-marker") == "true"
+    return answer.text(b"x-amz-version-id") if marked else None
 
 
 async def delete_many(client: Client, keys: Sequence[bytes]) -> Mapping[bytes, errors.FerrylineError]:
@@ -145,9 +149,9 @@ def not_a_page(client: Client, call: Call, answer: Answer) -> None:
         )
 
 
-def result_of(client: Client, call: Call, answer: Answer, name: str) -> answer_xml.Element:
-    """The root element of an answer that must have this name; an error in a 200, an empty or cut body,
-    or anything else raises, with `effect_possible` for writes."""
+def result_of(client: Client, call: Call, answer: Answer, *names: str) -> answer_xml.Element:
+    """The root element of an answer that must have one of these names; an error in a 200, an empty or cut
+    body, or anything else raises, with `effect_possible` for writes."""
     possible = call.effect is Effect.WRITE
     client.refuse_body(call, answer)
     try:
@@ -156,8 +160,8 @@ def result_of(client: Client, call: Call, answer: Answer, name: str) -> answer_x
         raise translate.retry_later(
             client.asked(call), str(problem), kind="malformed-answer", effect_possible=possible
         ) from problem
-    if answer_xml.name_of(root) != name:
-        what = f"{answer_xml.name_of(root)[:60]} came instead of {name}"
+    if answer_xml.name_of(root) not in names:
+        what = f"{answer_xml.name_of(root)[:60]} came instead of {names[0]}"
         raise translate.retry_later(
             client.asked(call), what, kind="malformed-answer", effect_possible=possible
         )

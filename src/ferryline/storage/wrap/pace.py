@@ -9,6 +9,8 @@ _BURST_SECONDS = 0.25
 """How far a quiet moment may be made up for."""
 _SLICE_SECONDS = 0.5
 """How soon a changed rate is noticed by those who wait."""
+_NAP_SECONDS = 0.001
+"""Shortest wait: what rounding left over is no reason to spin."""
 
 
 class Pace:
@@ -28,7 +30,7 @@ class Pace:
         self._asked += count
         while self.bytes_per_second is not None and self._granted < start:
             lacking = (start - self._granted) / self.bytes_per_second
-            await self._clock.sleep(min(_SLICE_SECONDS, lacking))
+            await self._clock.sleep(max(_NAP_SECONDS, min(_SLICE_SECONDS, lacking)))
             self._advance()
 
     def _advance(self) -> None:

@@ -154,14 +154,18 @@ async def within(window: Window, attempt: Callable[..., Awaitable[R]], *words: o
     epoch = window.epoch
     try:
         result = await attempt(*words)
-    except errors.SlowDown:
-        window.pressed(epoch, "slow-down")
-        raise
     except errors.RetryLater as failure:
-        if failure.kind in _TIMEOUTS:
-            window.pressed(epoch, failure.kind)
+        press(window, epoch, failure)
         raise
     finally:
         window.leave()
     window.succeeded()
     return result
+
+
+def press(window: Window, epoch: int, failure: errors.RetryLater) -> None:
+    """Tell a window of a failed attempt, where it says that the endpoint has too much to do."""
+    if isinstance(failure, errors.SlowDown):
+        window.pressed(epoch, "slow-down")
+    elif failure.kind in _TIMEOUTS:
+        window.pressed(epoch, failure.kind)

@@ -36,7 +36,7 @@ from ferryline.storage.store import (
 )
 from ferryline.storage.wrap.limit import Kind, Windows
 from ferryline.storage.wrap.pace import Pace
-from ferryline.storage.wrap.retry import Patience, Retry
+from ferryline.storage.wrap.retry import Patience, Retry, press
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +128,8 @@ class DressedStore:
         epoch = self._list.epoch
         try:
             page = await anext(listing, None)
-        except errors.SlowDown:
-            self._list.pressed(epoch, "slow-down")
+        except errors.RetryLater as failure:
+            press(self._list, epoch, failure)
             raise
         finally:
             self._list.leave()
@@ -191,8 +191,11 @@ class DressedStore:
                 self._retry.health.succeeded()
                 return
             except errors.RetryLater as failure:
-                if isinstance(failure, errors.SlowDown):
-                    self._read.pressed(epoch, "slow-down")
+                press(self._read, epoch, failure)
+                if given and failure.kind == "digest-mismatch":
+                    raise  # these bytes are with the reader already: nobody can take them back
+                if span is not None and given == span.size_bytes:
+                    return  # it broke behind the last byte that was wanted
                 series = series or self._retry.series()
                 problem = failure
             finally:

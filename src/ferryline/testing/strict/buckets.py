@@ -5,30 +5,38 @@ import re
 from ferryline.testing.strict import documents
 from ferryline.testing.strict.exchange import Exchange, World
 from ferryline.testing.strict.message import Answer
+from ferryline.testing.strict.reading import found
 from ferryline.testing.strict.refusal import Refusal
 from ferryline.testing.strict.settings import BucketSettings
 from ferryline.testing.strict.shelf import Bucket
 from ferryline.testing.strict.uploads import owner
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_LABELS = re.compile(r"\.\.|-\.|\.-")
 _ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+")
 
 
 def list_buckets(world: World, exchange: Exchange) -> Answer:
-    """ListBuckets."""
+    """ListBuckets, in pages where they are asked for. A token is the name of the last bucket told."""
+    params = exchange.request.params
+    prefix, token = params.get("prefix", ""), params.get("continuation-token", "")
+    most = int(params.get("max-buckets") or 10_000)
+    names = [one for one in sorted(world.buckets) if one.startswith(prefix) and one > token]
     inner = "".join(
-        f"<Bucket>{documents.element('Name', one.name)}"
-        f"{documents.element('CreationDate', documents.moment(one.created))}</Bucket>"
-        for _, one in sorted(world.buckets.items())
+        f"<Bucket>{documents.element('Name', name)}"
+        f"{documents.element('CreationDate', documents.moment(world.buckets[name].created))}</Bucket>"
+        for name in names[:most]
     )
     pieces = [owner(world, "Owner"), f"<Buckets>{inner}</Buckets>"]
+    if len(names) > most:
+        pieces.append(documents.element("ContinuationToken", names[most - 1]))
     return Answer.of(documents.document("ListAllMyBucketsResult", pieces))
 
 
 def create(world: World, exchange: Exchange) -> Answer:
     """CreateBucket. Creating one's own again is 200 in us-east-1 and 409 elsewhere, as on AWS."""
     name = exchange.request.bucket
-    if not _NAME.fullmatch(name) or ".." in name or _ADDRESS.fullmatch(name):
+    if not _NAME.fullmatch(name) or _LABELS.search(name) or _ADDRESS.fullmatch(name):
         raise Refusal("InvalidBucketName", fields={"BucketName": name})
     region = None
     body = exchange.body.content.whole()
@@ -78,6 +86,24 @@ def put_versioning(world: World, exchange: Exchange) -> Answer:
     if status not in ("Enabled", "Suspended"):
         raise Refusal("IllegalVersioningConfigurationException")
     exchange.bucket.versioning = status
+    return Answer(200)
+
+
+def get_acl(world: World, exchange: Exchange) -> Answer:
+    """GetBucketAcl and GetObjectAcl: ACLs are off, the owner has full control."""
+    if exchange.request.key:
+        found(exchange, exchange.bucket, exchange.request.key, exchange.request.params.get("versionId"))
+    who = owner(world, "Owner").removeprefix("<Owner>").removesuffix("</Owner>")
+    schema = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="CanonicalUser"'
+    grant = f"<Grant><Grantee {schema}>{who}</Grantee><Permission>FULL_CONTROL</Permission></Grant>"
+    pieces = [owner(world, "Owner"), f"<AccessControlList>{grant}</AccessControlList>"]
+    return Answer.of(documents.document("AccessControlPolicy", pieces))
+
+
+def put_acl(world: World, exchange: Exchange) -> Answer:
+    """PutBucketAcl and PutObjectAcl: as on every bucket made since 2023, only `private` is taken."""
+    if exchange.request.headers.get("x-amz-acl", "") not in ("private", "bucket-owner-full-control"):
+        raise Refusal("AccessControlListNotSupported")
     return Answer(200)
 
 

@@ -164,5 +164,5 @@ def _answer(world: World, exchange: Exchange, version: Version) -> Answer:
         pieces.append(documents.element(version.checksum.algorithm.element, version.checksum.text))
         pieces.append(documents.element("ChecksumType", version.checksum.type))
     answer = Answer.of(documents.document("CompleteMultipartUploadResult", pieces))
-    answer.headers |= version.encryption | describing.version_header(bucket, version)
+    answer.headers |= version.encryption | describing.written_version_header(bucket, version)
     return answer

@@ -53,7 +53,7 @@ def copy_object(world: World, exchange: Exchange) -> Answer:
         pieces.append(documents.element(version.checksum.algorithm.element, version.checksum.text))
         pieces.append(documents.element("ChecksumType", version.checksum.type))
     answer = Answer.of(documents.document("CopyObjectResult", pieces))
-    answer.headers |= version.encryption | describing.version_header(bucket, version)
+    answer.headers |= version.encryption | describing.written_version_header(bucket, version)
     answer.headers |= _source_version(world, exchange, source)
     return answer
 

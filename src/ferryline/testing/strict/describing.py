@@ -56,6 +56,8 @@ def described(world: World, exchange: Exchange) -> Version:
     version.headers = kept_of(headers)
     if world.lies(Lie.FORGETS_METADATA):
         version.metadata, version.headers = {}, {"content-type": "binary/octet-stream"}
+    if headers.get("x-amz-acl", "private") not in ("private", "bucket-owner-full-control"):
+        raise Refusal("AccessControlListNotSupported")
     version.tags = tags_of(headers.get("x-amz-tagging", ""))
     version.storage_class = headers.get("x-amz-storage-class", "STANDARD")
     if version.storage_class not in STORAGE_CLASSES:
@@ -94,9 +96,10 @@ def metadata_of(headers: Mapping[str, str]) -> dict[str, str]:
 def kept_of(headers: Mapping[str, str]) -> dict[str, str]:
     """Headers that are kept; `aws-chunked` is a framing and not a content encoding."""
     kept = {name: headers[name] for name in KEPT if name in headers}
-    encodings = [one.strip() for one in kept.pop("content-encoding", "").split(",")]
-    if encoding := ",".join(one for one in encodings if one and one != "aws-chunked"):
-        kept["content-encoding"] = encoding
+    if "aws-chunked" in (text := kept.get("content-encoding", "")):
+        rest = ", ".join(one.strip() for one in text.split(",") if one.strip() not in ("", "aws-chunked"))
+        kept = {name: value for name, value in kept.items() if name != "content-encoding"}
+        kept |= {"content-encoding": rest} if rest else {}
     kept.setdefault("content-type", "binary/octet-stream")
     return kept
 
@@ -121,7 +124,13 @@ def check_tags(pairs: list[tuple[str, str]]) -> dict[str, str]:
 
 
 def _encrypted(version: Version, headers: Mapping[str, str], bucket: Bucket) -> None:
-    if f"{_SSE_C}algorithm" in headers:
+    by_customer = any(name.startswith(_SSE_C) for name in headers)
+    key_id = f"{_SSE}-aws-kms-key-id"
+    if by_customer and (_SSE in headers or f"{_SSE_C}algorithm" not in headers):
+        raise Refusal("InvalidArgument", "Customer keys need their algorithm, and no other encryption")
+    if key_id in headers and headers.get(_SSE) != Encryption.KMS.value:
+        raise Refusal("InvalidArgument", "A KMS key id needs the encryption aws:kms")
+    if by_customer:
         if bucket.settings.blocks_sse_c:
             raise Refusal("AccessDenied", "This bucket does not allow SSE-C")
         version.customer_key_md5 = customer_key_md5(headers)
@@ -135,8 +144,7 @@ def _encrypted(version: Version, headers: Mapping[str, str], bucket: Bucket) -> 
         raise Refusal("InvalidArgument", f"The encryption method {wanted!r} is not supported")
     version.encryption = {_SSE: wanted}
     if wanted == Encryption.KMS.value:
-        named = headers.get(f"{_SSE}-aws-kms-key-id", "arn:aws:kms:us-east-1:111122223333:key/strict")
-        version.encryption[f"{_SSE}-aws-kms-key-id"] = named
+        version.encryption[key_id] = headers.get(key_id, "arn:aws:kms:us-east-1:111122223333:key/strict")
 
 
 def customer_key_md5(headers: Mapping[str, str], prefix: str = "x-amz-") -> str | None:
@@ -170,6 +178,11 @@ def http_date(seconds: float) -> str:
 def version_header(bucket: Bucket, version: Version) -> dict[str, str]:
     """`x-amz-version-id`, on buckets that ever had versioning."""
     return {"x-amz-version-id": version.version_id} if bucket.versioning else {}
+
+
+def written_version_header(bucket: Bucket, version: Version) -> dict[str, str]:
+    """`x-amz-version-id` of a write: not where versioning is suspended, though reads then say `null`."""
+    return version_header(bucket, version) if bucket.versioning == "Enabled" else {}
 
 
 def headers_of(bucket: Bucket, version: Version) -> dict[str, str]:

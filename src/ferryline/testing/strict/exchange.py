@@ -28,7 +28,6 @@ class World:
         self.buckets: dict[str, Bucket] = {}
         self.faults: list[Fault] = []
         self.seen: list[Seen] = []
-        self.requests = 0
         self.broken: list[Exception] = []
         """Mistakes of the server itself; leaving `with StrictServer()` raises the first."""
         self.admin = False
@@ -89,6 +88,7 @@ class Exchange:
     operation: str
     seen: Seen
     now: float
+    request_id: str = ""
     faults: list[Fault] = field(default_factory=list)
     script: Script = field(default_factory=Script)
     caller: Caller = field(default_factory=Caller)

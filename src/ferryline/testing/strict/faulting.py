@@ -29,13 +29,17 @@ def strike(world: World, exchange: Exchange) -> None:
     exchange.faults = [
         one for one in world.faults if one.strikes(exchange.operation, request.bucket, request.key)
     ]
-    carries_body = bool(request.length) or request.chunked
     for fault in exchange.faults:
-        _note(exchange, fault, carries_body=carries_body)
+        _note(exchange, fault)
 
 
-def _note(exchange: Exchange, fault: Fault, *, carries_body: bool) -> None:
+def _carries_body(exchange: Exchange) -> bool:
+    return bool(exchange.request.length) or exchange.request.chunked
+
+
+def _note(exchange: Exchange, fault: Fault) -> None:
     script: Script = exchange.script
+    in_request = fault.phase is Phase.BODY and _carries_body(exchange)
     match fault.what:
         case kinds.List(how):
             script.listing = how
@@ -47,10 +51,10 @@ def _note(exchange: Exchange, fault: Fault, *, carries_body: bool) -> None:
             script.clock_offset_seconds = offset
             exchange.now += offset
             exchange.fire(fault)
-        case kinds.Close() | kinds.Reset() if fault.phase is Phase.BODY and carries_body:
+        case kinds.Close() | kinds.Reset() if in_request:
             script.intake_end = fault.what
             exchange.fire(fault)
-        case kinds.Stall(seconds, after_bytes) if fault.phase is Phase.BODY and carries_body:
+        case kinds.Stall(seconds, after_bytes) if in_request:
             script.intake_stall = (after_bytes, FOR_EVER if seconds is None else seconds)
             exchange.fire(fault)
         case kinds.Stall(seconds) if fault.phase is Phase.BEFORE:
@@ -140,11 +144,13 @@ def _meddle(world: World, exchange: Exchange, fault: Fault) -> None:
 
 def _in_the_body(exchange: Exchange, fault: Fault) -> None:
     script = exchange.script
+    if _carries_body(exchange):
+        return  # it struck while the request's body came
     match fault.what:
-        case kinds.Close() | kinds.Reset() if script.intake_end is None:
+        case kinds.Close() | kinds.Reset():
             script.body_end = fault.what
             exchange.fire(fault)
-        case kinds.Stall(seconds, after_bytes) if script.intake_stall is None:
+        case kinds.Stall(seconds, after_bytes):
             script.body_stall = (after_bytes, FOR_EVER if seconds is None else seconds)
             exchange.fire(fault)
 

@@ -35,7 +35,7 @@ def list_v2(world: World, exchange: Exchange) -> Answer:
         documents.element("Prefix", documents.key_text(names[1], query.encoding)),
         documents.element("KeyCount", listing_fault.count(exchange, len(page.versions) + len(page.folders))),
         documents.element("MaxKeys", _most_asked(params)),
-        documents.optional("Delimiter", _encoded(params.get("delimiter"), query.encoding)),
+        documents.optional("Delimiter", _encoded(params.get("delimiter") or None, query.encoding)),
         documents.optional("EncodingType", query.encoding),
         documents.element("IsTruncated", str(page.truncated).lower()),
         documents.optional("ContinuationToken", token),
@@ -69,7 +69,7 @@ def list_v1(world: World, exchange: Exchange) -> Answer:
         documents.element("Marker", documents.key_text(marker, query.encoding)),
         documents.optional("NextMarker", following),
         documents.element("MaxKeys", _most_asked(params)),
-        documents.optional("Delimiter", _encoded(params.get("delimiter"), query.encoding)),
+        documents.optional("Delimiter", _encoded(params.get("delimiter") or None, query.encoding)),
         documents.optional("EncodingType", query.encoding),
         documents.element("IsTruncated", str(page.truncated).lower()),
     ]
@@ -181,7 +181,7 @@ def list_versions(world: World, exchange: Exchange) -> Answer:
         documents.element("KeyMarker", documents.key_text(marker, query.encoding)),
         documents.element("VersionIdMarker", id_marker or ""),
         documents.element("MaxKeys", _most_asked(params)),
-        documents.optional("Delimiter", _encoded(params.get("delimiter"), query.encoding)),
+        documents.optional("Delimiter", _encoded(params.get("delimiter") or None, query.encoding)),
         documents.optional("EncodingType", query.encoding),
         documents.element("IsTruncated", str(truncated).lower()),
     ]

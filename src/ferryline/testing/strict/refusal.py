@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 CODES: Final[Mapping[str, tuple[int, str]]] = {
+    "AccessControlListNotSupported": (400, "The bucket does not allow ACLs"),
     "AccessDenied": (403, "You may not do that"),
     "AuthorizationHeaderMalformed": (400, "The authorization header names another region"),
     "AuthorizationQueryParametersError": (400, "The presigned query is not complete"),

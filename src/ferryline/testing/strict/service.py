@@ -66,6 +66,10 @@ VERBS: Final[Mapping[str, Verb]] = {
     "DeleteObjectTagging": attributes.delete_tagging,
     "PutObjectRetention": attributes.put_retention,
     "PutObjectLegalHold": attributes.put_legal_hold,
+    "GetBucketAcl": buckets.get_acl,
+    "GetObjectAcl": buckets.get_acl,
+    "PutBucketAcl": buckets.put_acl,
+    "PutObjectAcl": buckets.put_acl,
     "RestoreObject": attributes.restore,
 } | {
     f"{verb}Bucket{name}": function
@@ -103,7 +107,7 @@ class Service:
         world = self.world
         operation = route.operation(request)
         seen = Seen(operation, request.bucket, request.key, request.method, request.params, request.headers)
-        exchange = Exchange(request, operation, seen, world.now())
+        exchange = Exchange(request, operation, seen, world.now(), f"{next(self._ids):016X}")
         if world.admin and request.path.startswith(admin.PREFIX):
             exchange.operation = ADMIN
             return exchange
@@ -117,6 +121,7 @@ class Service:
             if world.settings.verify_signatures:
                 exchange.caller = self._verifier.caller(request, world.settings, exchange.now)
                 seen.access_key = exchange.caller.access_key
+            self._looked_up(exchange)
         except Refusal as refusal:
             exchange.refusal = refusal
         return exchange
@@ -158,18 +163,22 @@ class Service:
         if verb is None:
             code = "NotImplemented" if exchange.operation != route.UNKNOWN else "MethodNotAllowed"
             raise Refusal(code, fields={"Method": exchange.request.method})
+        self._looked_up(exchange)
+        return verb(self.world, exchange)
+
+    def _looked_up(self, exchange: Exchange) -> None:
+        """The bucket is there, and the caller may. Asked at the head, and again when the verb acts."""
         exchange.found = self.world.buckets.get(exchange.request.bucket)
         if exchange.request.bucket and exchange.operation != "CreateBucket":
             _ = exchange.bucket
         permission.check(self.world, exchange)
-        return verb(self.world, exchange)
 
     def _refused(self, exchange: Exchange, refusal: Refusal) -> Answer:
         exchange.seen.error = refusal.code
         if refusal.status == 304:
             return Answer(304, refusal.headers)
         resource = exchange.request.path.decode("latin-1")
-        body = documents.error(refusal, resource, f"{next(self._ids):016X}")
+        body = documents.error(refusal, resource, exchange.request_id)
         answer = Answer.of(body, status=refusal.status)
         answer.headers |= refusal.headers
         return answer

@@ -120,6 +120,10 @@ class Connection(asyncio.BufferedProtocol):
         exchange = self._exchange = self._service.begin(request)
         length = request.length
         if request.headers.get("expect", "").lower() == "100-continue":
+            if exchange.refusal is not None:  # the body is not asked for
+                request.headers["connection"] = "close"
+                self._whole()
+                return True
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         if request.chunked:
             if "aws-chunked" not in request.headers.get("content-encoding", ""):
@@ -260,11 +264,10 @@ class Connection(asyncio.BufferedProtocol):
         second = int(exchange.now)
         if second != self._dated[0]:
             self._dated = (second, formatdate(second, usegmt=True))
-        world.requests += 1
         closing = "" if exchange.request.keeps_alive else "Connection: close\r\n"
         text = (
             f"Date: {self._dated[1]}\r\nServer: {world.settings.server_header}\r\n"
-            f"x-amz-request-id: {world.requests:016X}\r\nx-amz-id-2: strict\r\n{closing}"
+            f"x-amz-request-id: {exchange.request_id}\r\nx-amz-id-2: strict\r\n{closing}"
         )
         return text.encode("latin-1")
 

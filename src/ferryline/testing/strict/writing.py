@@ -44,6 +44,6 @@ def written_headers(world: World, bucket: Bucket, version: Version) -> dict[str,
     return {
         "ETag": f'"{version.etag}"',
         **version.encryption,
-        **describing.version_header(bucket, version),
+        **describing.written_version_header(bucket, version),
         **checksum_headers(world, version),
     }

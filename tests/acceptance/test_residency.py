@@ -1,0 +1,72 @@
+"""Where a dataset may be: refused at `check`, explained by `explain`, never a bypass by one-off commands."""
+
+import json
+
+import pytest
+
+from ferryline.cli import main
+
+POLICY = """version: 1
+locations:
+  us: {{url: "s3://acme-us", region: us-east-1}}
+  eu: {{url: "s3://acme-eu", region: eu-central-1}}
+  hk: {{url: "s3://acme-hk", region: ap-east-1}}
+datasets:
+  images: {{source: us/a/, replicas: [{replicas}], residency: {{allow: [EU, US], deny: [CN]}}}}
+"""
+
+
+@pytest.fixture
+def policy(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def write(*replicas: str) -> None:
+        (tmp_path / "ferryline.yaml").write_text(POLICY.format(replicas=", ".join(replicas)), "utf-8")
+
+    return write
+
+
+def test_check_refuses_a_replica_where_the_rules_forbid_one(policy, capsys):
+    policy("eu/a/", "hk/a/")
+
+    assert main.run(["check"]) == 3
+
+    said = capsys.readouterr().err
+    for word in ("images", "hk/a/", "ap-east-1", "CN", "no byte was moved"):
+        assert word in said
+
+
+def test_check_passes_what_the_rules_allow(policy):
+    policy("eu/a/")
+
+    assert main.run(["check"]) == 0
+
+
+def test_explain_names_rule_region_and_remedy_for_every_place(policy, capsys):
+    policy("eu/a/", "hk/a/")
+
+    assert main.run(["explain", "images", "--json"]) == 3
+
+    document = json.loads(capsys.readouterr().out)
+    assert [(one["location"], one["allowed"]) for one in document["decisions"]] == [
+        ("us/a/", True),
+        ("eu/a/", True),
+        ("hk/a/", False),
+    ]
+    assert document["decisions"][2]["remedy"]
+
+
+@pytest.mark.parametrize(("region", "code"), [("eu-west-1", 0), ("cn-north-1", 3), ("nowhere-1", 3)])
+def test_explain_answers_for_a_reader_in_a_region(policy, region, code):
+    policy("eu/a/")
+
+    assert main.run(["explain", "images", "--region", region]) == code
+
+
+def test_a_copy_that_touches_the_dataset_is_refused_whatever_it_is_called(policy, tmp_path, capsys):
+    policy("eu/a/")
+
+    assert main.run(["copy", "s3://acme-us/a/train/", str(tmp_path / "out"), "--state", str(tmp_path / "state")]) == 3
+
+    assert "images" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

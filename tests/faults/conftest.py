@@ -1,0 +1,5 @@
+"""Fixtures of the fault tests."""
+
+from tests.commanding import hasty, user
+
+__all__ = ["hasty", "user"]
