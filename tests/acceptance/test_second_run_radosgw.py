@@ -50,7 +50,7 @@ def buckets(radosgw):
     return source, target
 
 
-@pytest.mark.parametrize("mode", ["ONLY_FILES_TRANSFERRED", "POINT_IN_TIME_CONSISTENT", "NONE"])
+@pytest.mark.parametrize("mode", ["ONLY_FILES_TRANSFERRED", "POINT_IN_TIME_CONSISTENT"])
 def test_nothing_but_listings(radosgw, person, buckets, mode):
     source, target = buckets
     words = ("copy", url(radosgw, source), url(radosgw, target), "--json", "--verify-mode", mode)

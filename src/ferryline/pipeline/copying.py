@@ -197,10 +197,10 @@ class CopyRun:
                 counts.same += 1
                 counts.evidence[step.evidence.value] += 1
         elif isinstance(step, action.Keep) and state.first:
-            if step.reason is action.Reason.KEPT_BY_OVERWRITE_NEVER:
-                counts.kept += 1
-            else:
+            if step.reason is action.Reason.KEPT_BY_PRESERVE:
                 counts.kept_orphans += 1
+            else:
+                counts.kept += 1
 
     async def _arrivals(
         self, copies: AsyncGenerator[action.Copy, None], ends: Ends, state: PassState

@@ -65,7 +65,7 @@ class PlanDocument:
             self._counts.source_failed += 1
         elif isinstance(action, Keep):
             self._note(("keep", action.reason.value), action.key, 0)
-            if action.reason is Reason.KEPT_BY_OVERWRITE_NEVER:
+            if action.reason is not Reason.KEPT_BY_PRESERVE:
                 self._counts.kept += 1
         else:
             self._counts.same += 1

@@ -8,10 +8,11 @@ from ferryline import errors
 from ferryline.model.span import PART_BYTES_MAX, Span
 from ferryline.storage.s3 import answer_xml, headers, translate
 from ferryline.storage.s3.client import Call, Client
+from ferryline.storage.s3.http_message import Answer
 from ferryline.storage.s3.refusal import Effect
 from ferryline.storage.s3.sign import encode_path
 from ferryline.storage.s3.writes import result_of, written_of
-from ferryline.storage.store import CopySource, Part, Upload, Writing, Written
+from ferryline.storage.store import ALWAYS, CopySource, Part, Upload, Writing, Written
 
 COPY_BYTES_MAX = PART_BYTES_MAX
 
@@ -42,7 +43,7 @@ async def copy_object(client: Client, key: bytes, source: CopySource, writing: W
     )
     if client.location.writing.tags:
         call.headers["x-amz-tagging-directive"] = "REPLACE"
-    answer = await client.send(call)
+    answer = await _send(client, call, only_source=writing.condition == ALWAYS)
     root = result_of(client, call, answer, "CopyObjectResult")
     return written_of(answer, _etag(client, call, root))
 
@@ -59,9 +60,21 @@ async def copy_part(client: Client, upload: Upload, span: Span, source: CopySour
         works_long=True,
         permission="s3:PutObject here and s3:GetObject at the source",
     )
-    answer = await client.send(call)
+    answer = await _send(client, call, only_source=True)
     root = result_of(client, call, answer, "CopyPartResult")
     return Part(span.number, span.size_bytes, _etag(client, call, root))
+
+
+async def _send(client: Client, call: Call, *, only_source: bool) -> Answer:
+    """Send; a 412 is about the source where no other precondition went along, whatever its text names."""
+    try:
+        return await client.send(call)
+    except errors.DestinationChanged as refusal:
+        if not only_source:
+            raise
+        raise errors.ObjectChanged(
+            refusal.message, key=call.key, place=client.place, kind="precondition-failed"
+        ) from refusal
 
 
 def _source(source: CopySource) -> dict[str, str]:

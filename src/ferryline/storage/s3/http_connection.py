@@ -352,7 +352,7 @@ class Connection(asyncio.BufferedProtocol):
             self._close()
         self._collected = self._collected_view = None
         self._pieces = []
-        self._parser = None
+        self._parser = self._answer = None  # an idle connection keeps no body alive
         self._wake_reader()
         self._resolve(answer)
 

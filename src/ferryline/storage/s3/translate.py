@@ -191,7 +191,7 @@ def _access(asked: Asked, refusal: Refusal, answer: Answer, now: datetime) -> er
     if asked.key is None:
         return errors.CredentialsRefused(
             _said(asked, refusal),
-            advice=f"allow {permission} on the bucket",
+            advice=f"allow {permission} on the bucket; if its requesters pay, set request_payer: requester",
             place=asked.place,
             kind="access-refused",
         )

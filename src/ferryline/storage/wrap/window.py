@@ -81,7 +81,8 @@ class Window:
             return
         self._epoch += 1
         self._size = max(1.0, self._size / 2)
-        self._tell(why)
+        if int(self._size) != self._told:
+            self._tell(why)
 
     def _tell(self, why: str) -> None:
         self._told = int(self._size)
