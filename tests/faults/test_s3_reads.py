@@ -8,7 +8,18 @@ from ferryline import errors
 from ferryline.model.key import EVERYTHING
 from ferryline.model.span import Span
 from ferryline.storage.store import Pin
-from ferryline.testing.strict import BucketSettings, Credential, Fault, Lie, Phase, Put, Refused, Settings, StrictServer, fault
+from ferryline.testing.strict import (
+    BucketSettings,
+    Credential,
+    Fault,
+    Lie,
+    Phase,
+    Put,
+    Refused,
+    Settings,
+    StrictServer,
+    fault,
+)
 from tests.faults.s3_ground import FastClock, dressed, keys_of, pinned
 
 BODY = os.urandom(300_000)

@@ -126,6 +126,44 @@ async def test_a_complete_whose_answer_cannot_be_used_is_asked_again_and_never_w
     assert server.bucket("source").get("key") == BODY
 
 
+@pytest.mark.parametrize("known", [capabilities.AWS, capabilities.Capabilities(provider="s3")], ids=["aws", "unknown"])
+async def test_parts_carry_checksums_where_they_are_honoured_and_a_resumed_run_is_told_them(server, known):
+    sent = []
+    server.before(PART, lambda exchange: sent.append(exchange.request.headers.get("x-amz-checksum-crc64nvme")))
+    async with dressed(server, known=known) as store:
+        upload = await store.create_upload(b"key", LAYOUT, Writing())
+        await store.upload_part(upload, LAYOUT.span(1), BODY[: 5 * MIB])
+        (part,) = await store.uploaded_parts(upload)
+    server.service.before[PART].clear()
+    crc = checksums.crc64nvme(BODY[: 5 * MIB]).to_bytes(8, "big")
+    assert len(sent) == 1
+    assert (sent[0] is not None) is known.stored_checksum.honoured
+    assert part.crc64nvme == (crc if known.stored_checksum.honoured else None)
+
+
+async def test_a_full_object_checksum_needs_none_of_the_parts_but_is_compared_with_all_of_them(server):
+    """A part that is streamed has no checksum before it is sent, and the whole is checked all the same."""
+
+    async def chunks(body):
+        for start in range(0, len(body), MIB):
+            yield body[start : start + MIB]
+
+    for crc, refused in ((CRC, False), (bytes(8), True)):
+        async with dressed(server) as store:
+            upload = await store.create_upload(b"key", LAYOUT, Writing())
+            parts = []
+            for number in range(1, LAYOUT.count + 1):
+                span = LAYOUT.span(number)
+                body = BODY[span.offset : span.offset + span.size_bytes]
+                sending = store.upload_part(upload, span, body) if number == 2 else store.upload_part_stream(upload, span, chunks(body))
+                parts.append(await sending)
+            completion = Completion(tuple(parts), len(BODY), Writing(crc64nvme=crc))
+            with pytest.raises(errors.RetryLater) if refused else contextlib.nullcontext():
+                await store.complete_upload(upload, completion)
+                assert server.bucket("source").version("key").checksum.value == CRC
+        server.bucket("source").clear()
+
+
 async def test_a_complete_that_announces_another_size_or_checksum_is_refused(server):
     async with dressed(server) as store:
         with pytest.raises(errors.ObjectFailed):

@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 
-import botocore.loaders
-
 
 @dataclass(frozen=True, slots=True)
 class KnownRegion:
@@ -28,6 +26,8 @@ def known() -> Mapping[str, KnownRegion]:
 
     `partitions` names regions a little earlier than `endpoints`; its `…-global` are none.
     """
+    import botocore.loaders  # costs a tenth of a second of CPU, and few runs ask
+
     loader = botocore.loaders.Loader()
     regions = {
         name: KnownRegion(name, partition["id"], entry.get("description", name))

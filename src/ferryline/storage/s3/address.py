@@ -11,8 +11,6 @@ import ssl
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-import botocore.httpsession
-
 from ferryline import errors
 from ferryline.model.place import AddressingStyle, S3Location
 from ferryline.storage.s3.http_pool import Origin, is_forbidden_address
@@ -132,6 +130,8 @@ def tls_context(ca_bundle: str | None, place: str) -> ssl.SSLContext:
         ) from problem
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if ca_bundle is None and not context.cert_store_stats()["x509_ca"]:
+        import botocore.httpsession
+
         # A slim container without ca-certificates still trusts what botocore ships.
         bundled = botocore.httpsession.get_cert_path(True)  # botocore's signature
         if bundled and os.path.exists(bundled):

@@ -63,6 +63,7 @@ class Call:
     works_long: bool = False
     moves_data: bool = False
     permission: str = ""
+    signed_with: sign.Keys | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,6 +251,7 @@ class Client:
         headers: sign.Headers = [*self._common, (b"host", at.host_header.encode())]
         for name, value in call.headers.items():
             headers.append((name.encode("ascii"), self._value(call, name, value)))
+        call.signed_with = keys
         if keys is not None:
             if call.md5 is not None or isinstance(call.body, Streamed):
                 payload = sign.UNSIGNED
@@ -324,14 +326,14 @@ class Client:
             return False
         said = refusal.read_refusal(answer)
         if said.code in _STALE_CODES:
-            return await self._credentials.renew(self._clock)
+            return await self._credentials.renew(self._clock, call.signed_with)
         if call.method == "HEAD" and answer.status == 400 and not said.region:
             # HEAD has no body to say ExpiredToken in; only keys with a session can expire.
-            keys = self._credentials.current
+            keys = call.signed_with
             return (
                 keys is not None
                 and keys.session_token is not None
-                and await self._credentials.renew(self._clock)
+                and await self._credentials.renew(self._clock, keys)
             )
         if self.is_aws and (said.code in _REGION_CODES or answer.status in (301, 307)):
             return await self._find_region(said.region)

@@ -2,16 +2,15 @@
 
 Called by `opening` and the client. Blocking work (files, metadata services, STS) runs in threads,
 one at a time. Secrets live in `sign.Keys` only; no repr, log line or exception of ours holds one.
+botocore is loaded when it is needed: a tenth of a second of CPU that keys in the environment spare.
 """
 
 import asyncio
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
-
-import botocore.exceptions
-import botocore.session
 
 from ferryline import errors
 from ferryline.clock import Clock
@@ -51,8 +50,8 @@ class Source(Protocol):
         """Current keys, fetched if there are none or they end soon. Raises CredentialsRefused."""
         ...
 
-    async def renew(self, clock: Clock) -> bool:
-        """The endpoint called the keys expired: whether other keys could be had."""
+    async def renew(self, clock: Clock, refused: Keys | None) -> bool:
+        """The endpoint called `refused` expired: whether there are other keys now."""
         ...
 
 
@@ -70,7 +69,7 @@ class Anonymous:
         """Nobody."""
         return None
 
-    async def renew(self, clock: Clock) -> bool:
+    async def renew(self, clock: Clock, refused: Keys | None) -> bool:
         """Nothing to renew."""
         return False
 
@@ -97,18 +96,19 @@ class Fetched:
                 await self._load(clock)
             return self.current
 
-    async def renew(self, clock: Clock) -> bool:
-        """Fetch anew; false when the same keys came back, which the endpoint already refused."""
-        refused = self.current
+    async def renew(self, clock: Clock, refused: Keys | None) -> bool:
+        """Fetch anew, unless somebody did since; false when the keys are still those that were refused."""
         async with self._lock:
-            if self.current is refused:
+            if self.current == refused:
                 await self._load(clock)
             return self.current is not None and self.current != refused
 
     async def _load(self, clock: Clock) -> None:
         try:
             leased = await asyncio.to_thread(self._obtain)
-        except (botocore.exceptions.BotoCoreError, botocore.exceptions.ClientError) as problem:
+        except Exception as problem:
+            if not _is_botocores(problem):
+                raise
             still_good = self._expires is None or clock.now() < self._expires
             if self.current is not None and still_good and self.stale(clock):
                 return  # renewed early and in vain: the keys in hand still work
@@ -120,7 +120,15 @@ class Fetched:
         self.current, self._expires = leased.keys, leased.expires
 
 
+def _is_botocores(problem: Exception) -> bool:
+    import botocore.exceptions
+
+    return isinstance(problem, botocore.exceptions.BotoCoreError | botocore.exceptions.ClientError)
+
+
 def _reason(problem: Exception) -> str:
+    import botocore.exceptions
+
     if isinstance(problem, botocore.exceptions.ClientError):
         error = problem.response.get("Error", {})
         return f"{problem.operation_name} was answered {error.get('Code', 'an error')}"
@@ -165,6 +173,12 @@ def _explicit(location: S3Location, resolve: Callable[[str], str]) -> Callable[[
 
 def _chain(location: S3Location) -> Callable[[], Leased]:
     def obtain() -> Leased:
+        plain = None if location.access.profile else _plain_environment(os.environ)
+        if plain is not None:
+            return Leased(plain)
+        import botocore.exceptions
+        import botocore.session
+
         # A new session each time: files, environment and metadata are read again, nothing stale stays.
         session = botocore.session.Session(profile=location.access.profile)
         found: Any = session.get_credentials()
@@ -186,10 +200,21 @@ def _chain(location: S3Location) -> Callable[[], Leased]:
     return obtain
 
 
+def _plain_environment(environment: Mapping[str, str]) -> Keys | None:
+    """Keys of the environment, where botocore's chain would begin and end with them: both, and no expiry."""
+    key, secret = environment.get("AWS_ACCESS_KEY_ID"), environment.get("AWS_SECRET_ACCESS_KEY")
+    if not key or not secret or environment.get("AWS_CREDENTIAL_EXPIRATION"):
+        return None
+    token = environment.get("AWS_SECURITY_TOKEN") or environment.get("AWS_SESSION_TOKEN")
+    return Keys(key, secret, token or None)
+
+
 def _assumed(location: S3Location, base: Callable[[], Leased]) -> Callable[[], Leased]:
     access = location.access
 
     def obtain() -> Leased:
+        import botocore.session
+
         keys = base().keys
         session = botocore.session.Session()
         client: Any = session.create_client(

@@ -156,7 +156,8 @@ class S3Store:
 
     async def upload_part(self, upload: Upload, span: Span, body: Buffer, md5: bytes | None = None) -> Part:
         """UploadPart."""
-        return await uploads.send_part(self._client, upload, span, body, md5)
+        honoured = self._capabilities.stored_checksum.honoured
+        return await uploads.send_part(self._client, upload, span, body, md5, takes_checksum=honoured)
 
     async def upload_part_stream(self, upload: Upload, span: Span, chunks: AsyncIterator[bytes]) -> Part:
         """UploadPart of a part that need not fit into memory; what `chunks` raises is raised."""

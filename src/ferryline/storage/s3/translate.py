@@ -14,6 +14,9 @@ from ferryline.model.key import printable
 from ferryline.storage.s3.http_message import Answer, Cause, ExchangeFailed
 from ferryline.storage.s3.refusal import Asked, Effect, Refusal, read_refusal
 
+_SKEW_MINUTES = 15
+"""S3 refuses requests whose time is further off than this."""
+
 Maker = Callable[[Asked, Refusal, Answer, datetime], errors.FerrylineError]
 
 
@@ -187,6 +190,8 @@ def _changed(asked: Asked, refusal: Refusal, answer: Answer, now: datetime) -> e
 
 
 def _access(asked: Asked, refusal: Refusal, answer: Answer, now: datetime) -> errors.FerrylineError:
+    if not refusal.code and abs(_minutes_off(answer, now) or 0) >= _SKEW_MINUTES:
+        return _skewed(asked, refusal, answer, now)  # HEAD has no body to say so in
     permission = asked.permission or f"s3:{asked.operation}"
     if asked.key is None:
         return errors.CredentialsRefused(
@@ -199,6 +204,7 @@ def _access(asked: Asked, refusal: Refusal, answer: Answer, now: datetime) -> er
     if asked.operation in ("HeadObject", "GetObject"):
         # S3 answers 403 for keys that do not exist when the caller may not list the bucket.
         advice += ", and s3:ListBucket, without which a missing key is answered 403 too"
+        advice += "; if the bucket's requesters pay, set request_payer: requester"
     return errors.AccessRefused(_said(asked, refusal), key=asked.key, place=asked.place, advice=advice)
 
 
@@ -233,14 +239,20 @@ def _expired(asked: Asked, refusal: Refusal, answer: Answer, now: datetime) -> e
     )
 
 
-def _skewed(asked: Asked, refusal: Refusal, answer: Answer, now: datetime) -> errors.FerrylineError:
+def _minutes_off(answer: Answer, now: datetime) -> int | None:
+    """How far this host's clock is ahead of the endpoint's; None where the endpoint's is not told."""
     try:
         theirs = parsedate_to_datetime(answer.text(b"date") or "")
-        theirs = theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC)
-        minutes = round((now - theirs).total_seconds() / 60)
-        off = f"{abs(minutes)} minutes {'ahead of' if minutes > 0 else 'behind'} the endpoint's"
     except (ValueError, TypeError):
-        off = "too far from the endpoint's"
+        return None
+    return round((now - (theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC))).total_seconds() / 60)
+
+
+def _skewed(asked: Asked, refusal: Refusal, answer: Answer, now: datetime) -> errors.FerrylineError:
+    minutes = _minutes_off(answer, now)
+    off = "too far from the endpoint's"
+    if minutes is not None:
+        off = f"{abs(minutes)} minutes {'ahead of' if minutes > 0 else 'behind'} the endpoint's"
     return errors.EndpointFailed(
         f"this host's clock is off: {off}; {_said(asked, refusal)}",
         advice="set this host's clock (NTP), then run again",

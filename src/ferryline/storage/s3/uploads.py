@@ -8,6 +8,8 @@ import base64
 from collections.abc import AsyncIterator
 from datetime import datetime
 
+from awscrt import checksums
+
 from ferryline import errors
 from ferryline.model.span import Span
 from ferryline.storage.s3 import answer_xml, headers, translate
@@ -47,8 +49,14 @@ async def create(client: Client, key: bytes, writing: Writing, *, takes_checksum
     return Upload(key, upload_id)
 
 
-async def send_part(client: Client, upload: Upload, span: Span, body: Buffer, md5: bytes | None) -> Part:
-    """UploadPart. Raises ObjectMissing when the upload is gone."""
+async def send_part(
+    client: Client, upload: Upload, span: Span, body: Buffer, md5: bytes | None, *, takes_checksum: bool
+) -> Part:
+    """UploadPart. Raises ObjectMissing when the upload is gone.
+
+    S3 asks for checksums of parts only where a composite one was declared; with the full-object one that
+    `create` declares they are optional. They are sent because ListParts then tells them to a resumed run.
+    """
     call = Call(
         "UploadPart",
         "PUT",
@@ -62,6 +70,9 @@ async def send_part(client: Client, upload: Upload, span: Span, body: Buffer, md
     )
     if md5 is not None:
         call.headers["content-md5"] = headers.base64_of(md5)
+    if takes_checksum:
+        crc = checksums.crc64nvme(body).to_bytes(8, "big")
+        call.headers["x-amz-checksum-crc64nvme"] = headers.base64_of(crc)
     return _part_of(client, call, span, await client.send(call))
 
 
