@@ -67,3 +67,15 @@ def test_every_page_can_be_reached_from_the_index():
             if target.endswith(".md") and not target.startswith("http"):
                 waiting.append((page.parent / target).resolve())
     assert [str(page.relative_to(ROOT)) for page in PAGES if page not in reached and "docs" in page.parts] == []
+
+
+NODE = re.compile(r"`(tests/[\w/.]+\.py)(?:::(\w+))?`")
+
+
+def test_every_test_that_the_table_of_faults_names_is_there():
+    named = NODE.findall((ROOT / "docs" / "reference" / "faults.md").read_text("utf-8"))
+    assert len(named) > 80
+    for file, name in named:
+        text = (ROOT / file).read_text("utf-8") if (ROOT / file).exists() else ""
+        assert text, f"{file} is not there"
+        assert not name or f"def {name}(" in text, f"{file} has no {name}"

@@ -102,3 +102,16 @@ def test_bucket_documents_are_kept_without_effect(s3):
 
 def test_what_is_not_built_answers_501(s3):
     assert refused(s3.get_bucket_website, Bucket="bucket") == ("NotImplemented", 501)
+
+
+def test_a_bucket_s_default_encryption_is_for_writes_from_then_on(s3):
+    def default():
+        answer = s3.get_bucket_encryption(Bucket="bucket")["ServerSideEncryptionConfiguration"]
+        return answer["Rules"][0]["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"]
+
+    assert default() == "AES256"
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}
+    s3.put_bucket_encryption(Bucket="bucket", ServerSideEncryptionConfiguration={"Rules": [rule]})
+    assert default() == s3.put_object(Bucket="bucket", Key="key")["ServerSideEncryption"] == "aws:kms"
+    s3.delete_bucket_encryption(Bucket="bucket")
+    assert default() == s3.put_object(Bucket="bucket", Key="key")["ServerSideEncryption"] == "AES256"

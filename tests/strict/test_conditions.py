@@ -131,6 +131,12 @@ def test_a_delete_if_match_needs_that_etag(s3, bucket, etag):
     s3.delete_object(**named, IfMatch=etag)
     assert bucket.get("key") is None
     assert refused(s3.delete_object, **named, IfMatch=etag) == ("NoSuchKey", 404)
+    assert refused(s3.delete_object, **named, IfMatch="*") == FAILED
+
+
+def test_a_delete_by_time_or_size_is_for_directory_buckets_only(s3, etag):
+    for condition in ({"IfMatchSize": 1}, {"IfMatchLastModifiedTime": past()}):
+        assert refused(s3.delete_object, Bucket="bucket", Key="key", **condition) == ("NotImplemented", 501)
 
 
 def test_deleting_many_takes_an_etag_for_each(s3, bucket, etag):

@@ -40,6 +40,11 @@ def sums_of(body: Buffer) -> Sums:
     return Sums(len(body), hashlib.md5(body).digest(), checksums.crc64nvme(body))
 
 
+def claimed(body: Buffer, md5: bytes) -> Sums:
+    """An MD5 that somebody else told, with the CRC64NVME computed here and now."""
+    return Sums(len(body), md5, checksums.crc64nvme(body))
+
+
 async def summed(body: Buffer) -> Sums:
     """Both digests; in a thread when the buffer is large."""
     if len(body) < IN_THREAD_BYTES:

@@ -14,6 +14,7 @@ from ferryline.model.key import printable
 from ferryline.storage.capabilities import Support
 from ferryline.storage.store import ALWAYS, Condition
 from ferryline.transfer.budget import Budget
+from ferryline.transfer.claims import Claims
 from ferryline.transfer.digesting import Sums
 from ferryline.transfer.leftovers import Leftovers
 from ferryline.transfer.manner import Ends, Manner
@@ -35,8 +36,10 @@ class Passage:
     leftovers: Leftovers
     buffer_bytes_max: int = field(init=False)
     """The largest piece of an object that is held in memory whole."""
+    claims: Claims = field(init=False)
 
     def __post_init__(self) -> None:
+        self.claims = Claims(self.ends.destination)
         self.buffer_bytes_max = min(span.PART_BUDGET_BYTES, self.budget.total_bytes)
 
 

@@ -1,7 +1,7 @@
 """The small lane: one pinned GET, one PUT, no HEAD; the object is held in memory whole.
 
 Called by `carry` for objects that fit the buffer and need no parts. Digests are computed in between,
-over the bytes that are sent.
+over the bytes that are sent, unless the source's ETag can stand for them (`claims`).
 """
 
 from ferryline import crash, errors
@@ -13,6 +13,7 @@ from ferryline.model.outcome import Transferred
 from ferryline.storage.capabilities import Capabilities, Support
 from ferryline.storage.store import Pin, Received, Writing, Written
 from ferryline.transfer import carried, digesting
+from ferryline.transfer.claims import CLAIM_BYTES_MIN
 from ferryline.transfer.digesting import Sums
 from ferryline.transfer.passage import Passage, Trip, changed, condition, digest_of, refused
 from ferryline.transfer.settle import Found, Sent, settle
@@ -24,15 +25,26 @@ _MAY_TAKE_MD5 = (Support.HONOURED, Support.UNKNOWN)
 async def send(passage: Passage, trip: Trip) -> Transferred:
     """Copy one object. Raises ObjectMissing and ObjectChanged for the source only."""
     async with passage.budget.take(trip.entry.size_bytes):
-        received, sums = await _read(passage, trip)
+        received = await _read(passage, trip)
+        if trip.entry.size_bytes >= CLAIM_BYTES_MIN:
+            done, sums = await _send_on_claim(passage, trip, received)
+            if done is not None:
+                return done
+            if sums is None:
+                received = await _read(passage, trip)
+                sums = await digesting.summed(received.body)
+        else:
+            sums = digesting.sums_of(received.body)
+            passage.claims.saw(received.stat, sums.etag)
         if _is_damaged(passage, received, sums):
-            received, sums = await _read(passage, trip)
+            received = await _read(passage, trip)
+            sums = await digesting.summed(received.body)
             if _is_damaged(passage, received, sums):
                 raise _damaged(passage, trip)
         return await _write(passage, trip, received, sums)
 
 
-async def _read(passage: Passage, trip: Trip) -> tuple[Received, Sums]:
+async def _read(passage: Passage, trip: Trip) -> Received:
     entry, source = trip.entry, passage.ends.source
     received = await source.read(entry.key, Pin(entry.token))
     size_bytes = len(received.body)
@@ -40,9 +52,33 @@ async def _read(passage: Passage, trip: Trip) -> tuple[Received, Sums]:
     passage.motion.read(size_bytes)
     if size_bytes != entry.size_bytes:
         raise changed(entry, source.place, f"{size_bytes} bytes came of {entry.size_bytes}")
-    if size_bytes < digesting.IN_THREAD_BYTES:
-        return received, digesting.sums_of(received.body)
-    return received, await digesting.summed(received.body)
+    return received
+
+
+async def _send_on_claim(
+    passage: Passage, trip: Trip, received: Received
+) -> tuple[Transferred | None, Sums | None]:
+    """The outcome where the source's ETag could stand for our MD5; else what we computed, or neither
+    where the claim did not hold: then nothing is known of the bytes in hand."""
+    async with passage.claims.claim(received.stat) as md5:
+        if md5 is None:
+            sums = await digesting.summed(received.body)
+            passage.claims.saw(received.stat, sums.etag)
+            return None, sums
+    claimed = digesting.claimed(received.body, md5)
+    try:
+        done = await _write(passage, trip, received, claimed)
+    except (errors.DigestMismatch, errors.RetryLater) as failure:
+        if failure.kind != errors.DigestMismatch.kind:
+            raise
+    else:
+        if done.proof is Evidence.ETAG_MD5:
+            return done, None
+        # Nobody compared yet: the answer did not tell the MD5, or was lost.
+        if (await digesting.summed(received.body)).md5 == md5:
+            return done, None
+    passage.claims.failed()
+    return None, None
 
 
 def _is_damaged(passage: Passage, received: Received, sums: Sums) -> bool:

@@ -5,7 +5,7 @@ from datetime import datetime
 from ferryline.testing.strict import describing, documents
 from ferryline.testing.strict.exchange import Exchange, World
 from ferryline.testing.strict.message import Answer
-from ferryline.testing.strict.reading import found
+from ferryline.testing.strict.reading import check_customer_key, found
 from ferryline.testing.strict.refusal import Refusal
 from ferryline.testing.strict.settings import Lie
 from ferryline.testing.strict.shelf import Version
@@ -24,6 +24,7 @@ def get_attributes(world: World, exchange: Exchange) -> Answer:
     if not asked or asked - _ATTRIBUTES:
         raise Refusal("InvalidArgument", "Invalid attribute name specified.")
     version = _version(exchange)
+    check_customer_key(version, headers)
     pieces = []
     if "ETag" in asked:
         pieces.append(documents.element("ETag", version.etag))
@@ -44,9 +45,9 @@ def get_attributes(world: World, exchange: Exchange) -> Answer:
 
 
 def _parts(version: Version, headers: dict[str, str]) -> str:
-    pieces = documents.element("TotalPartsCount", len(version.parts))
+    pieces = documents.element("PartsCount", len(version.parts))
     if not version.parts_named:
-        return f"<ObjectParts>{documents.element('PartsCount', len(version.parts))}{pieces}</ObjectParts>"
+        return f"<ObjectParts>{pieces}</ObjectParts>"
     most = min(int(headers.get("x-amz-max-parts") or 1000), 1000)
     after = int(headers.get("x-amz-part-number-marker") or 0)
     rest = [one for one in version.parts if one.number > after]

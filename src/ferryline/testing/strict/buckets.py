@@ -1,18 +1,27 @@
 """Verbs of the service and of buckets, and sub-resources that are only kept and given back."""
 
 import re
+from dataclasses import replace
 
 from ferryline.testing.strict import documents
 from ferryline.testing.strict.exchange import Exchange, World
 from ferryline.testing.strict.message import Answer
 from ferryline.testing.strict.reading import found
 from ferryline.testing.strict.refusal import Refusal
-from ferryline.testing.strict.settings import BucketSettings
+from ferryline.testing.strict.settings import BucketSettings, Encryption
 from ferryline.testing.strict.shelf import Bucket
 from ferryline.testing.strict.uploads import owner
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _LABELS = re.compile(r"\.\.|-\.|\.-")
+_NEVER_SET = {
+    "Tagging": "NoSuchTagSet",
+    "Policy": "NoSuchBucketPolicy",
+    "Cors": "NoSuchCORSConfiguration",
+    "OwnershipControls": "OwnershipControlsNotFoundError",
+    "Replication": "ReplicationConfigurationNotFoundError",
+    "PublicAccessBlock": "NoSuchPublicAccessBlockConfiguration",
+}
 _ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+")
 
 
@@ -105,6 +114,31 @@ def put_acl(world: World, exchange: Exchange) -> Answer:
     if exchange.request.headers.get("x-amz-acl", "") not in ("private", "bucket-owner-full-control"):
         raise Refusal("AccessControlListNotSupported")
     return Answer(200)
+
+
+def get_encryption(world: World, exchange: Exchange) -> Answer:
+    """GetBucketEncryption: every bucket has some."""
+    algorithm = documents.element("SSEAlgorithm", exchange.bucket.settings.encryption.value)
+    rule = (
+        f"<Rule><ApplyServerSideEncryptionByDefault>{algorithm}</ApplyServerSideEncryptionByDefault></Rule>"
+    )
+    return Answer.of(documents.document("ServerSideEncryptionConfiguration", [rule]))
+
+
+def put_encryption(world: World, exchange: Exchange) -> Answer:
+    """PutBucketEncryption, with effect on writes from now on."""
+    tree = documents.parse(exchange.body.content.whole(), "ServerSideEncryptionConfiguration")
+    said = [node.text for node in tree.iter() if str(node.tag).endswith("SSEAlgorithm")]
+    if len(said) != 1 or said[0] not in (Encryption.SSE_S3.value, Encryption.KMS.value):
+        raise Refusal("MalformedXML")
+    exchange.bucket.settings = replace(exchange.bucket.settings, encryption=Encryption(said[0]))
+    return Answer(200)
+
+
+def delete_encryption(world: World, exchange: Exchange) -> Answer:
+    """DeleteBucketEncryption: back to SSE-S3."""
+    exchange.bucket.settings = replace(exchange.bucket.settings, encryption=Encryption.SSE_S3)
+    return Answer(204)
 
 
 def get_kept(world: World, exchange: Exchange) -> Answer:

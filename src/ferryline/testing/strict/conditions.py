@@ -73,15 +73,16 @@ def write(headers: Mapping[str, str], current: Version | None) -> None:
             raise _failed("If-Match")
 
 
-def delete(etag: str | None, modified: str | None, size: str | None, current: Version | None) -> None:
-    """DELETE, and one entry of DeleteObjects: ETag, last-modified time and size that it must have."""
-    if etag is None and modified is None and size is None:
+def delete(current: Version | None, etag: str | None, *directory_only: str | None) -> None:
+    """DELETE, and one entry of DeleteObjects. Times and sizes are for directory buckets only.
+
+    For an absent object `*` is a failed precondition, and an ETag finds no key, as S3 documents.
+    """
+    if any(one is not None for one in directory_only):
+        raise Refusal("NotImplemented", "Last-modified time and size are compared by directory buckets only")
+    if etag is None:
         return
     if current is None:
-        raise Refusal("NoSuchKey")
-    if etag is not None and not _names(etag, current.etag):
+        raise _failed("If-Match") if etag.strip() == "*" else Refusal("NoSuchKey")
+    if not _names(etag, current.etag):
         raise _failed("If-Match")
-    if modified is not None and _since(modified) != int(current.modified):
-        raise _failed("x-amz-if-match-last-modified-time")
-    if size is not None and size != str(current.size):
-        raise _failed("x-amz-if-match-size")

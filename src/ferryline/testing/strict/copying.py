@@ -9,7 +9,7 @@ from ferryline.testing.strict.content import Content
 from ferryline.testing.strict.exchange import Exchange, World
 from ferryline.testing.strict.message import Answer
 from ferryline.testing.strict.permission import refused
-from ferryline.testing.strict.reading import found
+from ferryline.testing.strict.reading import check_customer_key, found
 from ferryline.testing.strict.refusal import Refusal
 from ferryline.testing.strict.settings import Lie
 from ferryline.testing.strict.shelf import StoredPart, Version
@@ -101,8 +101,7 @@ def _source(world: World, exchange: Exchange) -> Version:
     version = found(exchange, bucket, key, unquote_to_bytes(query).decode("latin-1") if mark else None)
     if version.archived:
         raise Refusal("InvalidObjectState", fields={"StorageClass": version.storage_class})
-    if version.customer_key_md5 != describing.customer_key_md5(headers, prefix=_PREFIX):
-        raise Refusal("InvalidRequest", "The source is encrypted with another customer key, or with none")
+    check_customer_key(version, headers, _PREFIX)
     if not world.lies(Lie.IGNORES_COPY_PRECONDITIONS):
         conditions.read(headers, version, prefix=_PREFIX)
     return version
@@ -119,6 +118,7 @@ def _source_version(world: World, exchange: Exchange, source: Version) -> dict[s
 def upload_part_copy(world: World, exchange: Exchange) -> Answer:
     """UploadPartCopy, of the whole source or of `x-amz-copy-source-range`."""
     upload, number = upload_of(exchange), part_number(exchange)
+    check_customer_key(upload.like, exchange.request.headers)
     source = _source(world, exchange)
     assert source.content is not None  # noqa: S101 - markers were refused
     content: Content = source.content

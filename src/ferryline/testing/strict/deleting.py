@@ -23,7 +23,7 @@ def delete_object(world: World, exchange: Exchange) -> Answer:
     version_id = request.params.get("versionId")
     target = _target(exchange.bucket, request.key, version_id)
     if not world.lies(Lie.IGNORES_DELETE_PRECONDITIONS):
-        conditions.delete(*asked, target)
+        conditions.delete(target, *asked)
     gone = remove(exchange.bucket, request.key, version_id, exchange.now)
     answer = {}
     if gone is not None:
@@ -89,7 +89,7 @@ def _one(world: World, exchange: Exchange, key: bytes, wanted: dict[str, str | N
             raise Refusal("AccessDenied")
         if not world.lies(Lie.IGNORES_DELETE_PRECONDITIONS):
             target = _target(bucket, key, version_id)
-            conditions.delete(wanted["ETag"], wanted["LastModifiedTime"], wanted["Size"], target)
+            conditions.delete(target, wanted["ETag"], wanted["LastModifiedTime"], wanted["Size"])
         gone = remove(bucket, key, version_id, exchange.now)
     except Refusal as refusal:
         code = documents.element("Code", refusal.code) + documents.element("Message", refusal.message)

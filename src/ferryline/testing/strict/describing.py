@@ -165,7 +165,9 @@ def customer_key_md5(headers: Mapping[str, str], prefix: str = "x-amz-") -> str 
 def etag_of(world: World, version: Version, md5: bytes, suffix: str = "") -> str:
     """The ETag: MD5 (with `-N` for parts), unless encryption or a lie makes it something else."""
     kms = version.encryption.get(_SSE) == Encryption.KMS.value
-    if kms or version.customer_key_md5 or world.lies(Lie.ETAG_NOT_MD5):
+    if version.customer_key_md5:
+        return hashlib.md5(md5 + version.customer_key_md5.encode()).hexdigest() + suffix
+    if kms or world.lies(Lie.ETAG_NOT_MD5):
         return secrets.token_hex(16) + suffix
     return md5.hex() + suffix
 

@@ -52,11 +52,10 @@ def _measured(exchange: Exchange, lies: frozenset[Lie]) -> Intake:
 
 def _unframed(exchange: Exchange) -> Buffer:
     request = exchange.request
-    encoding = request.headers.get("content-encoding", "")
     decoded_text = request.headers.get("x-amz-decoded-content-length")
     expected = int(decoded_text) if decoded_text and decoded_text.isdigit() else None
-    framed = "aws-chunked" in encoding or exchange.caller.payload.startswith("STREAMING-")
-    if not framed:
+    payload = request.headers.get("x-amz-content-sha256", "")
+    if not payload.startswith("STREAMING-") and decoded_text is None:
         return request.body
     if request.trailers and (expected is None or expected == len(request.body)):
         return request.body  # the HTTP chunks were the aws-chunks

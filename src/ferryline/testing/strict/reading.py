@@ -4,6 +4,7 @@ Verbs: called by `service` with a request that was signed, authorised, and whose
 """
 
 import re
+from collections.abc import Mapping
 from typing import Final
 
 from ferryline.testing.strict import conditions, describing
@@ -58,8 +59,7 @@ def read_object(world: World, exchange: Exchange) -> Answer:
     """GetObject and HeadObject."""
     request, bucket = exchange.request, exchange.bucket
     version = found(exchange, bucket, request.key, request.params.get("versionId"))
-    if version.customer_key_md5 != describing.customer_key_md5(request.headers):
-        raise Refusal("InvalidRequest", "The object is encrypted with another customer key, or with none")
+    check_customer_key(version, request.headers)
     headers = describing.headers_of(bucket, version)
     try:
         conditions.read(request.headers, version, if_match=not world.lies(Lie.IGNORES_READ_IF_MATCH))
@@ -77,6 +77,12 @@ def read_object(world: World, exchange: Exchange) -> Answer:
     if not is_get:
         return Answer(status, headers, length=stop - start)
     return Answer(status, headers, version.content.cut(start, stop))
+
+
+def check_customer_key(version: Version, headers: Mapping[str, str], prefix: str = "x-amz-") -> None:
+    """Refuse a read that does not bring the key an object was written with (or brings one for nothing)."""
+    if version.customer_key_md5 != describing.customer_key_md5(headers, prefix):
+        raise Refusal("InvalidRequest", "The object is encrypted with another customer key, or with none")
 
 
 def checksum_headers(world: World, version: Version) -> dict[str, str]:

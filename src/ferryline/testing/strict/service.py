@@ -70,13 +70,15 @@ VERBS: Final[Mapping[str, Verb]] = {
     "GetObjectAcl": buckets.get_acl,
     "PutBucketAcl": buckets.put_acl,
     "PutObjectAcl": buckets.put_acl,
+    "GetBucketEncryption": buckets.get_encryption,
+    "PutBucketEncryption": buckets.put_encryption,
+    "DeleteBucketEncryption": buckets.delete_encryption,
     "RestoreObject": attributes.restore,
 } | {
     f"{verb}Bucket{name}": function
     for name in (
         "LifecycleConfiguration",
         "Tagging",
-        "Encryption",
         "Policy",
         "Cors",
         "PublicAccessBlock",

@@ -5,6 +5,7 @@ import secrets
 from ferryline.testing.strict import checksum, describing, documents, limits
 from ferryline.testing.strict.exchange import Exchange, World
 from ferryline.testing.strict.message import Answer
+from ferryline.testing.strict.reading import check_customer_key
 from ferryline.testing.strict.refusal import Refusal
 from ferryline.testing.strict.settings import Lie
 from ferryline.testing.strict.shelf import StoredPart, Upload
@@ -61,8 +62,7 @@ def upload_part(world: World, exchange: Exchange) -> Answer:
     upload, number, body = upload_of(exchange), part_number(exchange), exchange.body
     if body.content.size > limits.PART_BYTES_MAX:
         raise Refusal("EntityTooLarge", fields={"MaxSizeAllowed": str(limits.PART_BYTES_MAX)})
-    if upload.like.customer_key_md5 != describing.customer_key_md5(exchange.request.headers):
-        raise Refusal("InvalidRequest", "The upload was started with another customer key, or with none")
+    check_customer_key(upload.like, exchange.request.headers)
     sent = body.checksum
     if upload.algorithm is not None and not world.lies(Lie.IGNORES_CHECKSUMS):
         if sent is not None and sent.algorithm is not upload.algorithm:
