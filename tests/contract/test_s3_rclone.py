@@ -29,8 +29,9 @@ CANNOT = {
     "test_an_object_in_parts_appears_whole": "it answers Complete with a -N ETag and lists the MD5",
     "test_a_part_sent_again_replaces_the_first": "it streams parts to its disk and takes none again",
 } | {
-    f"test_a_hostile_key_goes_there_and_back[{one.name}]": "no file can have this name"
+    f"{test}[{one.name}]": "no file can have this name"
     for one in hostile.KEYS
+    for test in ("test_a_hostile_key_goes_there_and_back", "test_a_hostile_key_is_sent_in_parts")
     if one.name in NOT_FILES
 }
 

@@ -30,7 +30,9 @@ class FastClock(SystemClock):
 
 
 @contextlib.asynccontextmanager
-async def dressed(server, bucket="source", *, clock=None, known=capabilities.AWS, seen=None, access=None, **settings):
+async def dressed(
+    server, bucket="source", *, clock=None, known=capabilities.AWS, seen=None, access=None, **settings
+):
     """A dressed store; `access` replaces fields of its access, `settings` those of S3Settings."""
     fields = {
         "region": "us-east-1",
@@ -48,7 +50,9 @@ async def dressed(server, bucket="source", *, clock=None, known=capabilities.AWS
         settings=s3.S3Settings(**{"read_timeout_seconds": 3.0, **settings}),
     )
     bare.learn(known)
-    store = dress(bare, fields["endpoint_url"], Harness(clock, random.Random(7), emit, Windows(16, emit), HASTY))
+    store = dress(
+        bare, fields["endpoint_url"], Harness(clock, random.Random(7), emit, Windows(16, emit), HASTY)
+    )
     try:
         yield store
     finally:

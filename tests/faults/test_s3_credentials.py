@@ -43,7 +43,10 @@ VERBS = {"list": listed, "head": looked, "write": written}
 
 
 @pytest.mark.parametrize("verb", VERBS)
-@pytest.mark.parametrize(("offset", "words"), [(-16 * 60, "16 minutes ahead"), (16 * 60, "16 minutes behind"), (86400, "1440 minutes behind")])
+@pytest.mark.parametrize(
+    ("offset", "words"),
+    [(-16 * 60, "16 minutes ahead"), (16 * 60, "16 minutes behind"), (86400, "1440 minutes behind")],
+)
 async def test_a_clock_that_is_off_stops_the_run_and_says_by_how_much(server, verb, offset, words):
     armed = server.arm(Fault("*", fault.Clock(offset), times=None))
     async with dressed(server) as store:
@@ -57,9 +60,11 @@ async def test_a_clock_that_is_off_stops_the_run_and_says_by_how_much(server, ve
 
 # -- answers that are meant to hurt ----------------------------------------------------------------
 
-BOMB = b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">' + b"".join(
-    b'<!ENTITY %c "%s">' % (98 + n, b"&%c;" % (97 + n) * 10) for n in range(9)
-) + b"]><Error><Code>&j;</Code></Error>"
+BOMB = (
+    b'<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa">'
+    + b"".join(b'<!ENTITY %c "%s">' % (98 + n, b"&%c;" % (97 + n) * 10) for n in range(9))
+    + b"]><Error><Code>&j;</Code></Error>"
+)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +81,9 @@ async def test_an_xml_bomb_is_not_expanded(server, verb, status):
 
 @pytest.mark.parametrize("verb", ["list", "write"])
 async def test_an_error_body_without_end_is_cut(server, verb):
-    armed = server.arm(Fault("*", fault.Page(b"<Error>" + b"x" * 200_000_000, "application/xml", 403), times=None))
+    armed = server.arm(
+        Fault("*", fault.Page(b"<Error>" + b"x" * 200_000_000, "application/xml", 403), times=None)
+    )
     async with dressed(server) as store:
         with pytest.raises(errors.FerrylineError) as caught:
             await VERBS[verb](store)

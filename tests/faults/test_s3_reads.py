@@ -88,7 +88,9 @@ async def test_a_broken_read_is_repaired(server, name, span, read):
     assert found == (BODY if span is None else BODY[1000:201_000])
 
 
-@pytest.mark.parametrize("what", [fault.Range(7), fault.Header("content-range", "bytes 0-1/2"), fault.Header("content-range")])
+@pytest.mark.parametrize(
+    "what", [fault.Range(7), fault.Header("content-range", "bytes 0-1/2"), fault.Header("content-range")]
+)
 @pytest.mark.parametrize("read", [whole, streamed])
 async def test_a_wrong_range_is_asked_for_again(server, what, read):
     pin = pinned(server.bucket("source").put("key", BODY))
@@ -152,7 +154,9 @@ async def test_transparent_compression_stops_the_run_with_a_hint(server):
     assert "proxy" in caught.value.advice
 
 
-@pytest.mark.parametrize("etag", ['""', "bare-words", '"not an MD5"', '"0123456789abcdef0123456789abcdef-3"', 'W/"x"'])
+@pytest.mark.parametrize(
+    "etag", ['""', "bare-words", '"not an MD5"', '"0123456789abcdef0123456789abcdef-3"', 'W/"x"']
+)
 async def test_an_etag_of_any_form_is_an_opaque_token(server, etag):
     server.bucket("source").put("key", BODY, Put(etag=etag.strip('"') or None))
     armed = server.arm(Fault("[GH]*Object", fault.Header("etag", etag), times=None))
@@ -178,7 +182,9 @@ async def test_an_archived_object_fails_by_name_and_is_not_waited_for(server):
 
 
 async def test_403_for_a_missing_key_names_the_permission_to_list(server):
-    server.credential(server.access_key, Credential(refused=(Refused("ListObjectsV2"), Refused("ListBucket"))))
+    server.credential(
+        server.access_key, Credential(refused=(Refused("ListObjectsV2"), Refused("ListBucket")))
+    )
     async with dressed(server) as store:
         with pytest.raises(errors.AccessRefused) as caught:
             await store.head(b"is not there")
@@ -235,7 +241,12 @@ async def test_a_burst_of_slow_down_is_survived_and_narrows_the_window(server):
         assert await whole(store, pin) == BODY
     assert armed.fired == 30
     assert clock.slept >= 60
-    assert [one.size for one in seen if one.kind == "window-changed" and one.why == "slow-down"] == [8, 4, 2, 1]
+    assert [one.size for one in seen if one.kind == "window-changed" and one.why == "slow-down"] == [
+        8,
+        4,
+        2,
+        1,
+    ]
 
 
 async def test_slow_down_for_a_quarter_of_an_hour_stops_the_run_as_throttled(server):

@@ -126,10 +126,14 @@ async def test_a_complete_whose_answer_cannot_be_used_is_asked_again_and_never_w
     assert server.bucket("source").get("key") == BODY
 
 
-@pytest.mark.parametrize("known", [capabilities.AWS, capabilities.Capabilities(provider="s3")], ids=["aws", "unknown"])
+@pytest.mark.parametrize(
+    "known", [capabilities.AWS, capabilities.Capabilities(provider="s3")], ids=["aws", "unknown"]
+)
 async def test_parts_carry_checksums_where_they_are_honoured_and_a_resumed_run_is_told_them(server, known):
     sent = []
-    server.before(PART, lambda exchange: sent.append(exchange.request.headers.get("x-amz-checksum-crc64nvme")))
+    server.before(
+        PART, lambda exchange: sent.append(exchange.request.headers.get("x-amz-checksum-crc64nvme"))
+    )
     async with dressed(server, known=known) as store:
         upload = await store.create_upload(b"key", LAYOUT, Writing())
         await store.upload_part(upload, LAYOUT.span(1), BODY[: 5 * MIB])
@@ -155,7 +159,11 @@ async def test_a_full_object_checksum_needs_none_of_the_parts_but_is_compared_wi
             for number in range(1, LAYOUT.count + 1):
                 span = LAYOUT.span(number)
                 body = BODY[span.offset : span.offset + span.size_bytes]
-                sending = store.upload_part(upload, span, body) if number == 2 else store.upload_part_stream(upload, span, chunks(body))
+                sending = (
+                    store.upload_part(upload, span, body)
+                    if number == 2
+                    else store.upload_part_stream(upload, span, chunks(body))
+                )
                 parts.append(await sending)
             completion = Completion(tuple(parts), len(BODY), Writing(crc64nvme=crc))
             with pytest.raises(errors.RetryLater) if refused else contextlib.nullcontext():
@@ -243,7 +251,11 @@ async def test_bytes_that_do_not_fit_their_digest_are_refused_by_the_endpoint(se
 
 
 async def test_a_kms_key_that_is_refused_is_named(server):
-    armed = server.arm(Fault(PUT, fault.Status("KMS.DisabledException", 400, message="arn:aws:kms:k is disabled"), times=None))
+    armed = server.arm(
+        Fault(
+            PUT, fault.Status("KMS.DisabledException", 400, message="arn:aws:kms:k is disabled"), times=None
+        )
+    )
     async with dressed(server, "kms") as store:
         with pytest.raises(errors.AccessRefused) as caught:
             await store.write(b"key", b"body", Writing())

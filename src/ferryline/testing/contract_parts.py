@@ -16,6 +16,15 @@ from ferryline.model.digest import etag_of_parts
 from ferryline.model.span import Layout, Span
 from ferryline.storage.store import Completion, Condition, Part, Parts, Store, Upload, Writing, Written
 from ferryline.testing import contract_ground as ground
+from ferryline.testing import hostile
+
+_NAMES = {
+    "double-slash", "leading-slash", "dot-dot-in-the-middle", "percent-20", "percent-alone", "plus", "space",
+    "newline", "carriage-return", "control-01", "control-7f", "ampersand", "question-mark", "emoji",
+    "umlaut-nfd", "noncharacter", "xml-end",
+}  # fmt: skip
+IN_PARTS = [one for one in hostile.KEYS if one.name in _NAMES]
+"""Keys whose way through multipart answers is worth a test each."""
 
 UNFINISHABLE = (errors.ObjectFailed, errors.RetryLater)
 
@@ -129,6 +138,20 @@ class PartContract(ground.Ground):
         for upload in uploads:
             await store.abort_upload(upload)
         assert await store.open_uploads(b"") == ()
+
+    @pytest.mark.parametrize("one", IN_PARTS, ids=lambda one: one.name)
+    async def test_a_hostile_key_is_sent_in_parts(self, store: Store, one: hostile.HostileKey) -> None:
+        """A hostile key is sent in parts."""
+        if why := self.refuses(store, one.key):
+            pytest.skip(f"refused by name: {why}")
+        layout = Layout(10, max(store.capabilities.part_bytes_min, 10))
+        upload = await store.create_upload(one.key, layout, Writing())
+        found = await store.open_uploads(b"")
+        assert [(each.key, each.upload_id) for each in found] == [(one.key, upload.upload_id)]
+        part = await store.upload_part(upload, layout.span(1), b"0123456789")
+        assert [each.number for each in await store.uploaded_parts(upload)] == [1]
+        await _finish(store, upload, layout, (part,))
+        assert await ground.get(store, one.key) == b"0123456789"
 
     async def test_an_aborted_upload_leaves_nothing(self, store: Store) -> None:
         """An aborted upload leaves nothing."""

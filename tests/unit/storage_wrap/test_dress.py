@@ -381,6 +381,35 @@ async def test_stores_on_one_endpoint_share_what_is_known_of_it(bare):
         await first.head(b"key")
 
 
+async def test_verbs_that_only_some_stores_have_are_repeated_too(bare):
+    failures = [LOST, BUSY]
+
+    async def delete_version(key, version):
+        if failures:
+            raise failures.pop()
+        return key, version
+
+    bare.delete_version = delete_version
+    store, _, _ = dressed(bare)
+    assert await store.delete_version(b"key", "1") == (b"key", "1")
+
+
+async def test_a_streamed_part_is_sent_once_and_inside_the_window(bare):
+    store, made, _ = dressed(bare)
+    writes = made.windows.of("http://there", "write", "")
+    out = []
+
+    async def upload_part_stream(upload, span, chunks):
+        out.append(writes.in_use)
+        raise BUSY
+
+    bare.upload_part_stream = upload_part_stream
+    with pytest.raises(errors.SlowDown):
+        await store.upload_part_stream(None, None, None)
+    assert out == [1]
+    assert (writes.in_use, writes.size) == (0, 8)
+
+
 async def test_head_part_is_none_where_the_store_has_no_such_verb(bare):
     store, _, _ = dressed(bare)
     assert await store.head_part(b"key", Pin(Token(b"", 0)), 1) is None

@@ -4,6 +4,7 @@ Called by `translate` and the verbs. No entity is resolved, no DTD accepted, no 
 recovered. Listings of objects have a reader of their own (`listing_xml`).
 """
 
+import re
 from urllib.parse import unquote_to_bytes
 
 from lxml import etree
@@ -11,6 +12,10 @@ from lxml import etree
 Element = etree._Element
 
 ERROR_BYTES_MAX = 64 * 1024
+_UNCARRIED = re.compile(
+    rb"&#0*([0-9]{1,5});|&#x0*([0-9a-fA-F]{1,4});|[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]"
+)
+"""What may stand for a character that XML cannot carry."""
 
 
 class NotXml(ValueError):
@@ -33,6 +38,28 @@ def parse(body: bytes) -> Element:
     if root.getroottree().docinfo.internalDTD is not None:
         raise NotXml("the body holds a document type, which no S3 answer has")
     return root
+
+
+def parse_scrubbed(body: bytes) -> Element:
+    """The root element of an answer that may echo a key XML cannot carry, which is of no interest.
+
+    S3 writes a control character of a key as a reference such as `&#x1;`, which XML 1.0 forbids.
+    """
+    try:
+        return parse(body)
+    except NotXml:
+        scrubbed = _UNCARRIED.sub(_scrubbed, body)
+        if scrubbed == body:
+            raise
+        return parse(scrubbed)
+
+
+def _scrubbed(match: "re.Match[bytes]") -> bytes:
+    decimal, hexadecimal = match[1], match[2]
+    if decimal is None and hexadecimal is None:
+        return b"?"
+    value = int(decimal) if decimal is not None else int(hexadecimal, 16)
+    return match[0] if value in (9, 10, 13) or 0x20 <= value < 0xFFFE else b"?"
 
 
 def name_of(element: Element) -> str:

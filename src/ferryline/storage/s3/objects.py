@@ -7,10 +7,12 @@ an MD5 is not judged here; a full-object CRC64NVME that comes with whole bytes i
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from awscrt import checksums
 
 from ferryline import errors
+from ferryline.model.digest import Digest
 from ferryline.model.entry import Stat
 from ferryline.model.key import printable
 from ferryline.model.span import Span
@@ -37,7 +39,7 @@ async def head(client: Client, key: bytes, version_id: str | None, *, checksums_
         return None
     if answer.length is None:
         raise _odd(client, call, "HEAD told no Content-Length")
-    return _stat(client, call, answer, answer.length)
+    return _stat(client, call, answer, answer.length, believed=checksums_wanted)
 
 
 async def head_part(client: Client, key: bytes, pin: Pin, number: int) -> Stat | None:
@@ -50,7 +52,7 @@ async def head_part(client: Client, key: bytes, pin: Pin, number: int) -> Stat |
     _same_etag(client, call, answer, pin)
     if answer.status != 206 or answer.length is None:
         return None
-    return _stat(client, call, answer, answer.length)
+    return _stat(client, call, answer, answer.length, believed=False)
 
 
 async def read(
@@ -68,9 +70,9 @@ async def read(
         raise translate.retry_later(
             client.asked(call), f"{len(body)} bytes came of {expected}", kind="short-body"
         )
-    stat = _stat(client, call, answer, len(body) if whole is None else whole)
+    stat = _stat(client, call, answer, len(body) if whole is None else whole, believed=checksums_wanted)
     if stat.stored_checksum is not None and _is_whole(answer):
-        _compare_checksum(client, call, stat, checksums.crc64nvme(body))
+        _compare_checksum(client, call, stat.stored_checksum, checksums.crc64nvme(body))
     return Received(body, stat)
 
 
@@ -82,13 +84,13 @@ async def stream(
     call = _get(client, key, pin, span, checksums_wanted=checksums_wanted)
     async with client.stream(call) as (answer, pieces):
         expected, _ = _checked(client, call, answer, pin, span)
-        yield _counted(client, call, answer, pieces, expected)
+        wanted = headers.checksum_of(answer.headers) if checksums_wanted and _is_whole(answer) else None
+        yield _counted(client, call, pieces, expected, wanted)
 
 
 async def _counted(
-    client: Client, call: Call, answer: Answer, pieces: AsyncIterator[bytes], expected: int | None
+    client: Client, call: Call, pieces: AsyncIterator[bytes], expected: int | None, wanted: Digest | None
 ) -> AsyncIterator[bytes]:
-    wanted = headers.checksum_of(answer.headers) if _is_whole(answer) else None
     count, crc = 0, 0
     async for piece in pieces:
         count += len(piece)
@@ -102,7 +104,7 @@ async def _counted(
             client.asked(call), f"{count} bytes came of {expected}", kind="short-body"
         )
     if wanted is not None:
-        _compare_checksum(client, call, _stat(client, call, answer, count), crc)
+        _compare_checksum(client, call, wanted, crc)
 
 
 def _version(version_id: str | None) -> tuple[tuple[str, str], ...]:
@@ -196,16 +198,18 @@ def _same_etag(client: Client, call: Call, answer: Answer, pin: Pin) -> None:
         )
 
 
-def _stat(client: Client, call: Call, answer: Answer, size_bytes: int) -> Stat:
+def _stat(client: Client, call: Call, answer: Answer, size_bytes: int, *, believed: bool) -> Stat:
+    """What the answer says. A checksum that nobody asked for, because it is not believed, is left out."""
     assert call.key is not None
     try:
-        return headers.stat_of(call.key, answer, size_bytes)
+        stat = headers.stat_of(call.key, answer, size_bytes)
+        return stat if believed or stat.stored_checksum is None else replace(stat, stored_checksum=None)
     except (ValueError, OverflowError) as problem:
         raise _odd(client, call, f"its Last-Modified cannot be read ({problem})") from problem
 
 
-def _compare_checksum(client: Client, call: Call, stat: Stat, crc: int) -> None:
-    if stat.stored_checksum is not None and stat.stored_checksum.value != crc.to_bytes(8, "big"):
+def _compare_checksum(client: Client, call: Call, wanted: Digest, crc: int) -> None:
+    if wanted.value != crc.to_bytes(8, "big"):
         raise translate.retry_later(
             client.asked(call),
             "the bytes do not have the CRC64NVME that came with them",

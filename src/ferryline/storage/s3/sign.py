@@ -101,5 +101,7 @@ class Signer:
 
 def _trim(value: bytes) -> bytes:
     return (
-        b" ".join(value.split()) if b"  " in value or value[:1].isspace() or value[-1:].isspace() else value
+        b" ".join(value.split())
+        if b"  " in value or b"\t" in value or value[:1].isspace() or value[-1:].isspace()
+        else value
     )

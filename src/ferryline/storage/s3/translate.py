@@ -97,26 +97,20 @@ def _retry(asked: Asked, refusal: Refusal, answer: Answer, now: datetime) -> err
     )
 
 
-def _retry_without_effect(
-    asked: Asked, refusal: Refusal, answer: Answer, now: datetime
-) -> errors.FerrylineError:
-    return errors.RetryLater(
-        _said(asked, refusal), key=asked.key, place=asked.place, delay_seconds=_delay(answer, now)
-    )
+def _again(kind: str = "") -> Maker:
+    """A repetition of what certainly had no effect."""
+
+    def make(asked: Asked, refusal: Refusal, answer: Answer, now: datetime) -> errors.FerrylineError:
+        delay = _delay(answer, now)
+        said = _said(asked, refusal)
+        return errors.RetryLater(said, key=asked.key, place=asked.place, kind=kind, delay_seconds=delay)
+
+    return make
 
 
-def _conflict(asked: Asked, refusal: Refusal, answer: Answer, now: datetime) -> errors.FerrylineError:
-    return errors.RetryLater(
-        _said(asked, refusal),
-        key=asked.key,
-        place=asked.place,
-        kind="write-conflict",
-        delay_seconds=_delay(answer, now),
-    )
-
-
-def _damaged(asked: Asked, refusal: Refusal, answer: Answer, now: datetime) -> errors.FerrylineError:
-    return errors.RetryLater(_said(asked, refusal), key=asked.key, place=asked.place, kind="digest-mismatch")
+_retry_without_effect = _again()
+_conflict = _again("write-conflict")
+_damaged = _again("digest-mismatch")
 
 
 def _slow_down(asked: Asked, refusal: Refusal, answer: Answer, now: datetime) -> errors.FerrylineError:

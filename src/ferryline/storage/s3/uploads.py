@@ -16,7 +16,7 @@ from ferryline.storage.s3 import answer_xml, headers, translate
 from ferryline.storage.s3.client import Call, Client
 from ferryline.storage.s3.http_message import Answer, Streamed
 from ferryline.storage.s3.refusal import Effect
-from ferryline.storage.s3.writes import not_a_page, result_of, written_of
+from ferryline.storage.s3.writes import list_of, not_a_page, result_of, written_of
 from ferryline.storage.store import Buffer, Completion, Part, Upload, Writing, Written
 
 _ABORT_ROUNDS = 5
@@ -277,7 +277,7 @@ async def _page_of_uploads(
     call = Call(
         "ListMultipartUploads", "GET", query=(*query, ("encoding-type", "url")), permission=permission
     )
-    root = result_of(client, call, await client.send(call), "ListMultipartUploadsResult")
+    root = list_of(client, call, await client.send(call), "ListMultipartUploadsResult")
     if answer_xml.child_text(root, "EncodingType") == "url":
         return root, True
     keys = [answer_xml.child_text(one, "Key") or "" for one in answer_xml.children(root, "Upload")]
@@ -285,7 +285,7 @@ async def _page_of_uploads(
         return root, False
     plain = Call("ListMultipartUploads", "GET", query=tuple(query), permission=permission)
     try:
-        again = result_of(client, plain, await client.send(plain), "ListMultipartUploadsResult")
+        again = list_of(client, plain, await client.send(plain), "ListMultipartUploadsResult")
     except errors.RetryLater as problem:
         if problem.kind != "malformed-answer":
             raise

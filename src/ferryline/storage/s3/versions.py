@@ -6,7 +6,7 @@ Called through `S3Store.versions`. Meant for a handful of objects (a probe's), n
 from ferryline import errors
 from ferryline.storage.s3 import answer_xml
 from ferryline.storage.s3.client import Call, Client
-from ferryline.storage.s3.writes import result_of
+from ferryline.storage.s3.writes import list_of
 
 _PAGES_MAX = 1000
 
@@ -19,7 +19,7 @@ async def versions(client: Client, prefix: bytes) -> tuple[tuple[bytes, str], ..
     for _ in range(_PAGES_MAX):
         query = (("versions", None), ("prefix", folder + prefix), ("encoding-type", "url"), *markers)
         call = Call("ListObjectVersions", "GET", query=query, permission="s3:ListBucketVersions")
-        root = result_of(client, call, await client.send(call), "ListVersionsResult")
+        root = list_of(client, call, await client.send(call), "ListVersionsResult")
         encoded = answer_xml.child_text(root, "EncodingType") == "url"
         for name in ("Version", "DeleteMarker"):
             for one in answer_xml.children(root, name):

@@ -6,6 +6,7 @@ one endpoint share its windows, its patience and the run's bandwidth.
 
 import contextlib
 import dataclasses
+import functools
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
@@ -36,7 +37,10 @@ from ferryline.storage.store import (
 )
 from ferryline.storage.wrap.limit import Kind, Windows
 from ferryline.storage.wrap.pace import Pace
-from ferryline.storage.wrap.retry import Patience, Retry, press
+from ferryline.storage.wrap.retry import Patience, Retry, press, within
+
+_REPEATED = frozenset({"delete_version", "delete_marking", "delete_many", "versions"})
+"""Verbs that only some stores have, and that may be repeated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +83,16 @@ class DressedStore:
         self._other = windows.of(endpoint, Kind.OTHER, place)
 
     def __getattr__(self, name: str) -> Any:
-        """Verbs and facts that only some stores have: as they are, unwrapped."""
+        """Verbs and facts that only some stores have: requests as wrapped as any, the rest as it is."""
         if name.startswith("_") or name == "bare":
             raise AttributeError(name)
-        return getattr(self.bare, name)
+        found = getattr(self.bare, name)
+        if name == "upload_part_stream":
+            # A stream that was consumed cannot be sent again: whoever made it begins anew.
+            return functools.partial(within, self._write, found)
+        if name in _REPEATED:
+            return functools.partial(self._retry.repeat, self._other, found)
+        return found
 
     @property
     def place(self) -> str:

@@ -119,9 +119,8 @@ def put_acl(world: World, exchange: Exchange) -> Answer:
 def get_encryption(world: World, exchange: Exchange) -> Answer:
     """GetBucketEncryption: every bucket has some."""
     algorithm = documents.element("SSEAlgorithm", exchange.bucket.settings.encryption.value)
-    rule = (
-        f"<Rule><ApplyServerSideEncryptionByDefault>{algorithm}</ApplyServerSideEncryptionByDefault></Rule>"
-    )
+    default = f"<ApplyServerSideEncryptionByDefault>{algorithm}</ApplyServerSideEncryptionByDefault>"
+    rule = f"<Rule>{default}</Rule>"
     return Answer.of(documents.document("ServerSideEncryptionConfiguration", [rule]))
 
 
@@ -146,11 +145,7 @@ def get_kept(world: World, exchange: Exchange) -> Answer:
     name = exchange.operation.removeprefix("GetBucket")
     kept = exchange.bucket.documents.get(name)
     if kept is None:
-        code = {
-            "Tagging": "NoSuchTagSet",
-            "Policy": "NoSuchBucketPolicy",
-            "Cors": "NoSuchCORSConfiguration",
-        }.get(name, f"NoSuch{name}")
+        code = _NEVER_SET.get(name, f"NoSuch{name}")
         refusal = Refusal(code, "It was never set")
         refusal.status = 404
         raise refusal
