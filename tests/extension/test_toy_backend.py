@@ -1,41 +1,57 @@
-"""The toy backend keeps the contract, and a whole copy runs over it."""
+"""A toy backend passes the shipped contract and takes part in a whole run, and no file of ours changed."""
 
 import pytest
 
-from ferryline.clock import SystemClock
-from ferryline.model.place import FileLocation
+from ferryline.config import environment, request
+from ferryline.model import place
 from ferryline.pipeline import door
-from ferryline.pipeline.task import Surroundings, Task
+from ferryline.pipeline import task as tasks
 from ferryline.storage import location
 from ferryline.testing.contract import StoreContract
-from tests.extension.toy_backend import RowsLocation, RowsStore, open_rows
+from tests.extension import toy_backend
+from tests.extension.toy_backend import DrawerLocation, DrawerStore
 
 
-class TestRowsStore(StoreContract):
+class TestDrawerStore(StoreContract):
     @pytest.fixture
-    async def store(self, tmp_path):
-        opened = RowsStore(tmp_path / "rows.db")
-        yield opened
-        await opened.close()
+    def store(self, tmp_path):
+        return DrawerStore(str(tmp_path / "drawer"))
 
     @pytest.fixture
-    async def reopened(self, store):
+    def reopened(self, tmp_path):
         async def reopen():
-            return store
+            return DrawerStore(str(tmp_path / "drawer"))
 
         return reopen
 
 
-def test_a_copy_goes_to_rows_and_is_silent_the_second_time(tmp_path):
-    location.register(RowsLocation, open_rows)
-    (tmp_path / "source").mkdir()
-    (tmp_path / "source" / "a").write_bytes(b"the bytes of a")
-    task = Task(FileLocation(str(tmp_path / "source")), (RowsLocation(tmp_path / "rows.db"),))
-    around = Surroundings(tmp_path / "state", lambda text: text, lambda event: None, clock=SystemClock())
+@pytest.fixture
+def registered(monkeypatch):
+    monkeypatch.setattr(location, "_openers", dict(location._openers))
+    location.register(DrawerLocation, toy_backend.open_drawer)
 
-    first, second = door.copy(task, around), door.copy(task, around)
 
-    counts = [facts.destinations[0].counts for facts in (first, second)]
-    assert [facts.exit_code for facts in (first, second)] == [0, 0]
-    assert [(one.transferred, one.same) for one in counts] == [(1, 0), (0, 1)]
-    assert RowsStore(tmp_path / "rows.db").held.objects[b"a"].body == b"the bytes of a"
+def test_a_registered_backend_is_copied_to_and_from(registered, tmp_path):
+    (tmp_path / "tree").mkdir()
+    for name in ("a", "100%", "empty"):
+        (tmp_path / "tree" / name).write_bytes(b"" if name == "empty" else b"bytes of " + name.encode())
+    drawer = DrawerLocation(str(tmp_path / "drawer"))
+    files = place.FileLocation(str(tmp_path / "tree"))
+
+    there = door.copy(tasks.Task(files, (drawer,)), surroundings(tmp_path))
+    back = door.copy(tasks.Task(drawer, (place.FileLocation(str(tmp_path / "back")),)), surroundings(tmp_path))
+    again = door.copy(tasks.Task(files, (drawer,)), surroundings(tmp_path))
+
+    assert (there.exit_code, back.exit_code, again.exit_code) == (0, 0, 0)
+    assert sorted(DrawerStore(drawer.path).held.objects) == [b"100%", b"a", b"empty"]
+    assert (tmp_path / "back" / "100%").read_bytes() == b"bytes of 100%"
+    assert again.destinations[0].counts.same == 3
+
+
+def surroundings(folder):
+    around = environment.Environment({}, folder)
+    return request.surroundings(str(folder / "state"), around, request.Listeners(lambda _: None), tasks.Pressure())
+
+
+def test_no_file_of_ours_had_to_change():
+    assert toy_backend.TOUCHED == ()

@@ -1,105 +1,91 @@
-"""A worked example: a backend of somebody else's, in one file outside the package.
+"""A backend of somebody else's: a bucket that is one file on disk. A worked example, whole and honest.
 
-It keeps objects as rows of a SQLite database: `location.register` lets a task name it, and the shipped
-contract says whether it keeps its promises. Everything that is not about rows it borrows from the
-memory store, by holding one and writing through.
+It touches no file of Ferryline. What it takes: a frozen location, a store with every verb of
+`ferryline.storage.store`, the `Capabilities` that are true of it, and one call of `location.register`.
+The verbs are the memory store's here; a real one writes its own.
 """
 
-import json
-import sqlite3
-from dataclasses import dataclass
+import os
+import pickle
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from ferryline.model.entry import Metadata
+from ferryline.model.span import Layout, Span
 from ferryline.storage import location, memory
-from ferryline.storage.store import ALWAYS, Buffer, Completion, Condition, Upload, Writing, Written
+from ferryline.storage.capabilities import Capabilities
+from ferryline.storage.store import ALWAYS, Buffer, Completion, Condition, Part, Upload, Writing, Written
+
+TOUCHED: tuple[str, ...] = ()
+"""The files of `src/ferryline` that had to change."""
+
+DRAWER = replace(memory.MEMORY, provider="drawer")
 
 
 @dataclass(frozen=True, slots=True)
-class RowsLocation:
-    """A database file, and the name that messages use."""
+class DrawerLocation:
+    """One file that holds a whole bucket. `url` is for people, `identity` says whether two are one."""
 
-    path: Path
+    path: str
     region: str | None = None
     name: str = ""
 
     @property
     def url(self) -> str:
-        return f"rows://{self.path}/"
+        return f"drawer://{self.path}/"
 
     @property
     def identity(self) -> str:
         return self.url
 
 
-class RowsStore(memory.MemoryStore):
-    """The memory store's verbs over objects that outlive the process."""
+class DrawerStore(memory.MemoryStore):
+    """Reads its file once, and replaces it whole after every change."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(memory.Bucket())
-        self._rows = sqlite3.connect(path)
-        self._rows.execute("CREATE TABLE IF NOT EXISTS objects (key BLOB PRIMARY KEY, held BLOB)")
-        self._path = path
-        for key, held in self._rows.execute("SELECT key, held FROM objects"):
-            self.held.objects[bytes(key)] = _thawed(held)
+    def __init__(self, path: str) -> None:
+        self._path = Path(path)
+        held = pickle.loads(self._path.read_bytes()) if self._path.exists() else memory.Bucket()
+        super().__init__(held)
 
     @property
     def place(self) -> str:
-        return f"rows://{self._path}/"
+        return f"drawer://{self._path}/"
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return DRAWER
+
+    async def _kept(self, work: Callable[..., Awaitable[Any]], *words: Any) -> Any:
+        """Do it, and have it on disk before anybody hears of it."""
+        answer = await work(*words)
+        beside = self._path.with_suffix(".new")
+        with beside.open("wb") as stream:
+            pickle.dump(self.held, stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+        beside.replace(self._path)
+        return answer
 
     async def write(self, key: bytes, body: Buffer, writing: Writing) -> Written:
-        written = await super().write(key, body, writing)
-        self._save(key)
-        return written
-
-    async def complete_upload(self, upload: Upload, completion: Completion) -> Written:
-        written = await super().complete_upload(upload, completion)
-        self._save(upload.key)
-        return written
+        return await self._kept(super().write, key, body, writing)
 
     async def delete(self, key: bytes, condition: Condition = ALWAYS) -> None:
-        await super().delete(key, condition)
-        with self._rows:
-            self._rows.execute("DELETE FROM objects WHERE key = ?", (key,))
+        await self._kept(super().delete, key, condition)
 
-    async def close(self) -> None:
-        self._rows.close()
+    async def create_upload(self, key: bytes, layout: Layout, writing: Writing) -> Upload:
+        return await self._kept(super().create_upload, key, layout, writing)
 
-    def _save(self, key: bytes) -> None:
-        with self._rows:
-            frozen = _frozen(self.held.objects[key])
-            self._rows.execute("REPLACE INTO objects (key, held) VALUES (?, ?)", (key, frozen))
+    async def upload_part(self, upload: Upload, span: Span, body: Buffer, md5: bytes | None = None) -> Part:
+        return await self._kept(super().upload_part, upload, span, body, md5)
 
+    async def complete_upload(self, upload: Upload, completion: Completion) -> Written:
+        return await self._kept(super().complete_upload, upload, completion)
 
-def _frozen(held: memory.Held) -> bytes:
-    facts = {
-        "body": held.body.hex(),
-        "etag": held.etag.decode(),
-        "modified_ns": held.modified_ns,
-        "user": dict(held.metadata.user),
-        "system": dict(held.metadata.system),
-        "crc64nvme": held.crc64nvme.hex(),
-        "part_count": held.part_count,
-    }
-    return json.dumps(facts).encode()
+    async def abort_upload(self, upload: Upload) -> None:
+        await self._kept(super().abort_upload, upload)
 
 
-def _thawed(frozen: bytes) -> memory.Held:
-    facts = json.loads(frozen)
-    return memory.Held(
-        bytes.fromhex(facts["body"]),
-        facts["etag"].encode(),
-        facts["modified_ns"],
-        Metadata(facts["user"], facts["system"]),
-        bytes.fromhex(facts["crc64nvme"]),
-        facts["part_count"],
-    )
-
-
-async def open_rows(where: RowsLocation, context: location.OpenContext, side: location.Side) -> RowsStore:
-    """The opener that `register` is given."""
-    return RowsStore(where.path)
-
-
-FILES_TOUCHED = ("tests/extension/toy_backend.py", "tests/extension/test_toy_backend.py")
-"""A backend needs its own file, one call of `location.register`, and a subclass of the contract."""
+async def open_drawer(where: DrawerLocation, _: location.OpenContext, __: location.Side) -> DrawerStore:
+    """What `location.register` is given."""
+    return DrawerStore(where.path)

@@ -5,7 +5,7 @@ what lies at the destination is whole and was once at the source (or was put the
 and what is somebody else's is untouched. When all is quiet one run succeeds, both sides are equal,
 nothing of ours is left, and a second run sends nothing.
 
-`FERRYLINE_MACHINE=long` lets it work longer.
+`FERRYLINE_MACHINE=300` lets it work through so many examples, and longer ones.
 """
 
 import contextlib
@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from hypothesis import Phase as Phases
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -97,6 +98,7 @@ class Machine(RuleBasedStateMachine):
         self.server = StrictServer("source", BucketSettings("destination", encryption=encryption)).start()
         self.server.lie(*lies)
         self.here, self.there = self.server.bucket("source"), self.server.bucket("destination")
+        self.armed: list[Fault] = []
         self.count = 0
         self.folders = 0
         self.once: dict[bytes, set[bytes]] = {key.encode(): {SURPRISE} for key in (*KEYS, "anchor")}
@@ -154,12 +156,15 @@ class Machine(RuleBasedStateMachine):
     def arm_at_the_source(self, name, nth, times):
         operation, what, phase = SOURCE_FAULTS[name]
         times = 1 if isinstance(what, fault.Overwrite | fault.Remove) else times
-        self.server.arm(Fault(operation, what, key=self.reach(operation), bucket="source", nth=nth, times=times, phase=phase))
+        self.arm(Fault(operation, what, key=self.reach(operation), bucket="source", nth=nth, times=times, phase=phase))
 
     @rule(name=st.sampled_from(sorted(DESTINATION_FAULTS)), nth=st.integers(1, 4), times=st.sampled_from((1, 2, 20)))
     def arm_at_the_destination(self, name, nth, times):
         operation, what, phase = DESTINATION_FAULTS[name]
-        self.server.arm(Fault(operation, what, bucket="destination", nth=nth, times=times, phase=phase))
+        self.arm(Fault(operation, what, bucket="destination", nth=nth, times=times, phase=phase))
+
+    def arm(self, one):
+        self.armed.append(self.server.arm(one))
 
     @staticmethod
     def reach(operation):
@@ -168,6 +173,7 @@ class Machine(RuleBasedStateMachine):
     @rule()
     def disarm(self):
         self.server.disarm()
+        self.armed.clear()
 
     # -- runs --------------------------------------------------------------------------------------
 
@@ -222,7 +228,7 @@ class Machine(RuleBasedStateMachine):
 
     def keeps_its_word(self, facts, before):
         """Law 1: SUCCESS means that what was listed is there, if the source stood still and told the truth."""
-        listings_lied = any(isinstance(one.what, fault.List) and one.fired for one in self.server.service._world.faults)
+        listings_lied = any(isinstance(one.what, fault.List) and one.fired for one in self.armed)
         if facts.exit_code or listings_lied or self.here.contents() != before:
             return
         there = self.there.contents()
@@ -272,13 +278,15 @@ def dying_at(nth):
         yield
 
 
-LONG = os.environ.get("FERRYLINE_MACHINE") == "long"
+EXAMPLES = int(os.environ.get("FERRYLINE_MACHINE", "0"))
+LONG = EXAMPLES > 0
 Machine.TestCase.settings = settings(
-    max_examples=300 if LONG else 12,
+    max_examples=EXAMPLES or 12,
     stateful_step_count=30 if LONG else 12,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     derandomize=not LONG,
+    phases=tuple(Phases) if LONG else (Phases.explicit, Phases.generate),
     print_blob=True,
 )
 

@@ -8,6 +8,7 @@ import pytest
 
 from ferryline.testing.strict import Fault, Fill, Lie, Settings, StrictProcess, StrictServer
 from ferryline.testing.strict.fault import Status
+from ferryline.testing.strict.fixtures import strict_pair  # noqa: F401 - a fixture
 from tests.strict.conftest import RawClient, client_of
 
 
@@ -242,3 +243,31 @@ def test_what_is_filled_is_the_same_on_every_machine():
         assert len(set(one.bucket("bucket").contents().values())) == 3
         version = one.bucket("bucket").version("data/0000000.bin")
         assert version.etag == version.content.md5().hex()
+
+
+def test_a_long_benchmark_keeps_sums_and_no_log(open_server, raw):
+    open_server.open_admin(admin=False, keeps_log=False)
+    raw.ask("PUT", "/bucket/key", body=b"12345")
+    raw.ask("GET", "/bucket/key")
+
+    assert open_server.seen == []
+    assert open_server.counters["PutObject"] == {"requests": 1, "bytes_in": 5, "bytes_out": 0}
+    assert open_server.counters["GetObject"] == {"requests": 1, "bytes_in": 0, "bytes_out": 5}
+
+
+def test_a_bucket_may_be_named_by_the_host():
+    with StrictServer("bucket", settings=Settings(verify_signatures=False, domain="s3.test")) as server:
+        server.bucket("bucket").put("bucket/a b", b"x")
+        client = RawClient(server.port)
+        client.send(b"GET /bucket/a%20b HTTP/1.1\r\nHost: bucket.s3.test:80\r\n\r\n")
+        by_host = client.answer()
+        client.send(b"GET /bucket/bucket/a%20b HTTP/1.1\r\nHost: s3.test\r\n\r\n")
+
+        assert (by_host.body, client.answer().body) == (b"x", b"x")
+        client.close()
+
+
+def test_the_fixtures_give_two_regions(strict_pair):
+    first, second = strict_pair
+
+    assert (first.bucket("source").keys(), second.bucket("destination").keys()) == ([], [])

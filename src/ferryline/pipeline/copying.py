@@ -138,8 +138,12 @@ class CopyRun:
         arrivals = self._arrivals(copies, ends, state)
         if self._options.verify_mode is VerifyMode.NONE:
             async with contextlib.aclosing(arrivals) as unproven:
-                async for _ in unproven:
-                    pass
+                async for done in unproven:
+                    if done.proof is not None and done.destination is not None:
+                        # Nothing was looked at for it, and yet the next run may know it by its token.
+                        remembering.proven(
+                            finding.Match(done.source, done.destination, done.proof, done.digest)
+                        )
         else:
             await self._prove(arrivals, ends, remembering)
         self._fold_skipped(ends, state)

@@ -17,16 +17,26 @@ _DECLARED = frozenset({"aws", "memory", "file"})
 # Bare stores: a trial that is refused has said all it can, and must not be repeated.
 async def learn(ends: Ends, memory: Memory, sample: Entry) -> None:
     """Probe both ends as far as they are not known yet. `sample` is a source object to look at."""
-    if _asks(ends.source) and ends.source.capabilities.read_if_match is Support.UNKNOWN:
+    if _asks(ends.source) and (
+        ends.source.capabilities.read_if_match is Support.UNKNOWN or _another_server(ends.source)
+    ):
         found = await probe.probe_source(ends.source.bare, sample)
         _install(ends.source, ends.source_endpoint, memory, found)
-    if _asks(ends.destination) and ends.destination.capabilities.write_if_none_match is Support.UNKNOWN:
+    if _asks(ends.destination) and (
+        ends.destination.capabilities.write_if_none_match is Support.UNKNOWN
+        or _another_server(ends.destination)
+    ):
         found = await probe.probe_destination(ends.destination.bare)
         _install(ends.destination, ends.destination_endpoint, memory, found)
 
 
 def _asks(store: DressedStore) -> bool:
     return store.capabilities.provider not in _DECLARED
+
+
+def _another_server(store: DressedStore) -> bool:
+    """Whether something else answers now than when it was probed: what was seen then says nothing of it."""
+    return store.capabilities.server != probe.server_of(store.bare)
 
 
 def _install(store: DressedStore, endpoint: str, memory: Memory, found: Capabilities) -> None:

@@ -51,7 +51,8 @@ class DeleteGuard:
             self._refuse(
                 f"{deletes} objects would be deleted{where}, max_delete.count is {self.max_count}", place
             )
-        if deletes * 100 > self.max_percent * self.basis:
+        # 100 is no cap: the ledger may hold less than the destination does.
+        if self.max_percent < 100 and deletes * 100 > self.max_percent * self.basis:
             share = f"{100 * deletes / self.basis:.1f} %" if self.basis else "more than all"
             of = "the ledger holds" if self.ledger_rows else "the destination holds"
             self._refuse(

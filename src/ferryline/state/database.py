@@ -1,92 +1,74 @@
-"""The database behind the state: opened late, brought to the schema, its failures turned into errors.
+"""The database behind the state, when it is a file: opened late, brought to the schema, errors translated.
 
-`runs` and `places` read and write through it. SQLite keeps its rollback journal with
-synchronous=FULL whatever the version: a run writes a handful of rows, so a write-ahead log would gain
-nothing, and the versions from 3.7.0 to 3.51.2 can damage one (sqlite.org/wal.html). One writer at a
-time: every change begins by taking SQLite's write lock, and waits for it.
+`runs` and `places` read and write through it, in SQL that PostgreSQL understands too (`server`). It
+speaks to SQLite itself, because loading SQLAlchemy costs a small run a fifth of its time; only an older
+database is migrated through it. SQLite keeps its rollback journal with synchronous=FULL whatever the
+version: a run writes a handful of rows, so a write-ahead log would gain nothing, and the versions from
+3.7.0 to 3.51.2 can damage one (sqlite.org/wal.html). One writer at a time: every change begins by taking
+SQLite's write lock, and waits for it.
 """
 
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-import sqlalchemy as sql
-from sqlalchemy import event as sql_events
-from sqlalchemy import exc, pool
+from ferryline import crash
+from ferryline.state import disk, standing, tables
 
-from ferryline import crash, errors
-from ferryline.state import disk, schema, standing
-
-_CREATION_LOCK = 7_305_804_402_464_976_484
-"""PostgreSQL's advisory lock for making and migrating the tables; any constant does."""
-
-_READS = {"reads": True}
-"""Execution options of a connection that only looks."""
+Values = Mapping[str, str | int | None]
+Rows = Sequence[Sequence[Any]]
 
 
-class Database:
-    """One database: a file of the state folder, or a PostgreSQL server. Holds no connection open."""
+class Change(Protocol):
+    """A transaction under way."""
 
-    def __init__(self, engine: sql.Engine, name: str, path: Path | None) -> None:
-        self._engine = engine
-        self._name = name
+    def execute(self, statement: str, values: Values) -> int:
+        """Perform one statement with `:name` for values; how many rows it touched."""
+        ...
+
+
+class Database(Protocol):
+    """Where the small rows lie. Statements are SQL that SQLite and PostgreSQL read alike."""
+
+    def rows(self, question: str, values: Values) -> Rows:
+        """Every row of the answer; none where there is no database yet. Raises DiskFailed, BadUsage."""
+        ...
+
+    def change(self) -> contextlib.AbstractContextManager[Change]:
+        """A transaction whose statements count together or not at all, and are durable when this ends.
+
+        Raises what it could not do (DiskFailed, EndpointFailed): the caller must not go on as if it had.
+        """
+        ...
+
+
+class FileDatabase:
+    """SQLite in a file, which is made at the first write. Holds no connection open."""
+
+    def __init__(self, path: Path) -> None:
         self._path = path
         self._current = False
 
-    @classmethod
-    def file(cls, path: Path) -> "Database":
-        """SQLite in `path`, which is made at the first write."""
-
-        def connect() -> sqlite3.Connection:
-            with disk.failing(path):
-                os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, disk.FILE_MODE))
-            return _settled(sqlite3.connect(path, timeout=standing.BUSY_SECONDS, isolation_level=None))
-
-        engine = sql.create_engine("sqlite://", creator=connect, poolclass=pool.NullPool)
-        sql_events.listen(engine, "begin", _take_write_lock)
-        return cls(engine, str(path), path)
-
-    @classmethod
-    def server(cls, url: str) -> "Database":
-        """PostgreSQL by URL. Raises BadUsage for another kind of URL or a missing driver."""
-        try:
-            address = sql.make_url(url)
-        except exc.ArgumentError as problem:
-            raise _not_postgresql("the state's database is not a URL") from problem
-        if address.drivername not in {"postgresql", "postgresql+psycopg"}:
-            raise _not_postgresql(f"{address.drivername}: this kind of database is not known")
-        name = address.render_as_string(hide_password=True)
-        try:
-            engine = sql.create_engine(address.set(drivername="postgresql+psycopg"), poolclass=pool.NullPool)
-        except ImportError as problem:
-            raise errors.BadUsage(
-                f"{name} needs PostgreSQL's driver", advice="install it: pip install 'ferryline[postgres]'"
-            ) from problem
-        return cls(engine, name, None)
-
-    def rows(self, question: sql.Select[Any]) -> Sequence[sql.Row[Any]]:
+    def rows(self, question: str, values: Values) -> Rows:
         """Every row of the answer; none where there is no database yet. Raises DiskFailed, BadUsage."""
-        if self._path is not None and not (self._path.is_file() and self._path.stat().st_size):
+        if not (self._path.is_file() and self._path.stat().st_size):
             return []
         with self._failing():
             self._make_current()
-            with self._looking() as connection:
-                return connection.execute(question).all()
+            with contextlib.closing(self._connect()) as connection:
+                return connection.execute(question, values).fetchall()
 
     @contextlib.contextmanager
-    def change(self) -> Iterator[sql.Connection]:
-        """A connection whose statements count together or not at all, and are durable when this ends.
-
-        Raises DiskFailed when they did not take effect: the caller must not go on as if they had.
-        """
+    def change(self) -> Iterator["FileChange"]:
+        """A transaction; see `Database`. Raises DiskFailed."""
         with self._failing():
             self._make_current()
-            with self._engine.begin() as connection:
+            with self._writing() as connection:
                 crash.point("database.changing")
-                yield connection
+                yield FileChange(connection)
                 crash.point("database.changed")
             crash.point("database.durable")
 
@@ -94,71 +76,72 @@ class Database:
         """Make the tables, or bring older ones to this version, once per process."""
         if self._current:
             return
-        with self._looking() as connection:
+        with contextlib.closing(self._connect()) as connection:
             self._current = self._revision(connection) == standing.NEWEST
         if self._current:
             return
-        with self._engine.begin() as connection:
-            if self._path is None:
-                connection.execute(sql.select(sql.func.pg_advisory_xact_lock(_CREATION_LOCK)))
+        with self._writing() as connection:
             revision = self._revision(connection)
             if revision is None:
                 crash.point("database.making")
-                schema.METADATA.create_all(connection)
-                connection.execute(schema.REVISION.insert().values(version_num=standing.NEWEST))
+                for statement in tables.STATEMENTS:
+                    connection.execute(statement)
+                connection.execute(tables.MARK, {"revision": standing.NEWEST})
                 crash.point("database.made")
-            elif revision != standing.NEWEST:
-                from ferryline.state import migrate  # loads Alembic, which a current database never needs
+        if revision not in (None, standing.NEWEST):
+            from ferryline.state import migrate  # loads Alembic, which a current database never needs
 
-                migrate.to_newest(connection)
+            migrate.file_to_newest(self._connect)
         self._current = True
 
-    def _revision(self, connection: sql.Connection) -> str | None:
+    def _revision(self, connection: sqlite3.Connection) -> str | None:
         """The last migration that was applied. Raises BadUsage for one this version does not know."""
-        tables = set(sql.inspect(connection).get_table_names())
-        revision: str | None = None
-        if schema.REVISION.name in tables:
-            revision = connection.scalar(sql.select(schema.REVISION.c.version_num))
-        foreign = self._path is not None and bool(tables) and revision is None
-        standing.check_revision(revision, self._name, foreign=foreign)
+        found = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        rows = connection.execute(tables.REVISION).fetchall() if tables.REVISION_TABLE in found else []
+        revision = str(rows[0][0]) if rows else None
+        standing.check_revision(revision, str(self._path), foreign=bool(found) and revision is None)
         return revision
 
-    def _looking(self) -> sql.Connection:
-        """A connection that takes no write lock, to be used in a `with`."""
-        return self._engine.connect().execution_options(**_READS)
+    def _connect(self) -> sqlite3.Connection:
+        with disk.failing(self._path):
+            os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, disk.FILE_MODE))
+        connection = sqlite3.connect(self._path, timeout=standing.BUSY_SECONDS, isolation_level=None)
+        try:
+            connection.execute("PRAGMA synchronous = FULL")
+            if connection.execute("PRAGMA journal_mode").fetchone()[0] != "delete":
+                connection.execute("PRAGMA journal_mode = DELETE")
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with contextlib.closing(self._connect()) as connection:
+            # Wait for the lock now, so that no change fails half way for want of it.
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                if connection.in_transaction:  # a full disk has ended it already
+                    connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
 
     @contextlib.contextmanager
     def _failing(self) -> Iterator[None]:
         try:
             yield
-        except exc.DBAPIError as problem:
-            said = problem.orig
-            if isinstance(said, sqlite3.Error):
-                raise standing.failed(said, self._name) from problem
-            raise errors.EndpointFailed(
-                f"the state database {self._name}: {str(said).strip()}",
-                advice="check that it runs and may be written, or leave it away: nothing in it is needed",
-                place=self._name,
-                kind="state-database",
-            ) from problem
+        except sqlite3.Error as problem:
+            raise standing.failed(problem, str(self._path)) from problem
 
 
-def _settled(connection: sqlite3.Connection) -> sqlite3.Connection:
-    try:
-        connection.execute("PRAGMA synchronous = FULL")
-        if connection.execute("PRAGMA journal_mode").fetchone()[0] != "delete":
-            connection.execute("PRAGMA journal_mode = DELETE")
-    except sqlite3.Error:
-        connection.close()
-        raise
-    return connection
+class FileChange:
+    """A transaction of a file."""
 
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
 
-def _take_write_lock(connection: sql.Connection) -> None:
-    """`BEGIN IMMEDIATE` for changes: wait for the lock now, so that none fails half way for want of it."""
-    reads = connection.get_execution_options().get("reads", False)
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
-
-
-def _not_postgresql(what: str) -> errors.BadUsage:
-    return errors.BadUsage(what, advice="write postgresql+psycopg://USER@HOST/DATABASE")
+    def execute(self, statement: str, values: Values) -> int:
+        """Perform one statement; how many rows it touched."""
+        return self._connection.execute(statement, values).rowcount

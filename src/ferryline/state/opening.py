@@ -1,7 +1,7 @@
 """The state folder, opened: the one value through which other rooms remember.
 
-What costs time to load (SQLAlchemy) is loaded when it is first needed, and nothing is written before
-there is something to remember: looking makes an empty folder at most.
+What costs time to load (SQLAlchemy, for PostgreSQL only) is loaded when it is first needed, and nothing is
+written before there is something to remember: looking makes an empty folder at most.
 """
 
 from contextlib import AbstractContextManager
@@ -78,11 +78,13 @@ class State:
 
     @cached_property
     def _database(self) -> "Database":
-        from ferryline.state.database import Database
-
         if self._database_url is not None:
-            return Database.server(self._database_url)
-        return Database.file(self.folder / disk.DATABASE_NAME)
+            from ferryline.state.server import ServerDatabase
+
+            return ServerDatabase(self._database_url)
+        from ferryline.state.database import FileDatabase
+
+        return FileDatabase(self.folder / disk.DATABASE_NAME)
 
     def _me(self) -> Holder:
         begun = self.__dict__.get("runs")

@@ -6,15 +6,20 @@
 
 from datetime import UTC, datetime, timedelta
 
-import sqlalchemy as sql
-
 from ferryline.clock import Clock
 from ferryline.state import identity
 from ferryline.state.database import Database
-from ferryline.state.schema import ENDPOINTS, MOUNTS
 
 PROBED_FOR = timedelta(days=7)
 """How long a probe is believed: endpoints are upgraded, and some keep their Server header."""
+
+
+_SEEN = "SELECT seen_at, capabilities FROM endpoints WHERE endpoint = :name"
+_UNSEE = "DELETE FROM endpoints WHERE endpoint = :name"
+_SEE = "INSERT INTO endpoints (endpoint, seen_at, capabilities) VALUES (:name, :seen_at, :capabilities)"
+_MOUNTED = "SELECT identity FROM mounts WHERE place = :name"
+_UNMOUNT = "DELETE FROM mounts WHERE place = :name"
+_MOUNT = "INSERT INTO mounts (place, identity) VALUES (:name, :identity)"
 
 
 class Places:
@@ -26,28 +31,23 @@ class Places:
 
     def capabilities(self, endpoint: str) -> str | None:
         """What a probe of the last week saw, as it was given, or None; one from the future is none."""
-        question = sql.select(ENDPOINTS.c.seen_at, ENDPOINTS.c.capabilities)
-        name = identity.storable(endpoint)
-        for row in self._database.rows(question.where(ENDPOINTS.c.endpoint == name)):
-            age = self._clock.now() - datetime.fromisoformat(row.seen_at)
+        for seen_at, capabilities in self._database.rows(_SEEN, {"name": identity.storable(endpoint)}):
+            age = self._clock.now() - datetime.fromisoformat(seen_at)
             if timedelta(0) <= age <= PROBED_FOR:
-                return str(row.capabilities)
+                return str(capabilities)
         return None
 
     def remember(self, endpoint: str, capabilities: str) -> None:
         """Keep what a probe saw, in place of what an earlier one did."""
         name = identity.storable(endpoint)
-        with self._database.change() as connection:
-            connection.execute(ENDPOINTS.delete().where(ENDPOINTS.c.endpoint == name))
-            connection.execute(
-                ENDPOINTS.insert().values(endpoint=name, seen_at=self._now(), capabilities=capabilities)
-            )
+        with self._database.change() as change:
+            change.execute(_UNSEE, {"name": name})
+            change.execute(_SEE, {"name": name, "seen_at": self._now(), "capabilities": capabilities})
 
     def mount(self, place: str) -> str | None:
         """The identity that a file location's root had in the last run, or None."""
-        question = sql.select(MOUNTS.c.identity).where(MOUNTS.c.place == identity.storable(place))
-        for row in self._database.rows(question):
-            return str(row.identity)
+        for (seen,) in self._database.rows(_MOUNTED, {"name": identity.storable(place)}):
+            return str(seen)
         return None
 
     def remember_mount(self, place: str, seen: str) -> None:
@@ -55,9 +55,9 @@ class Places:
         if self.mount(place) == seen:
             return
         name = identity.storable(place)
-        with self._database.change() as connection:
-            connection.execute(MOUNTS.delete().where(MOUNTS.c.place == name))
-            connection.execute(MOUNTS.insert().values(place=name, identity=seen))
+        with self._database.change() as change:
+            change.execute(_UNMOUNT, {"name": name})
+            change.execute(_MOUNT, {"name": name, "identity": seen})
 
     def _now(self) -> str:
         return self._clock.now().astimezone(UTC).isoformat(timespec="seconds")

@@ -10,16 +10,29 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import sqlalchemy as sql
-
 from ferryline import errors
 from ferryline.clock import Clock
 from ferryline.state import identity
 from ferryline.state.database import Database
-from ferryline.state.schema import RUNS
 
 KEPT_MAX = 200
 """Runs kept of each (source, destination)."""
+
+_FORGET = "DELETE FROM runs WHERE run_id = :run_id"
+_BEGIN = (
+    "INSERT INTO runs (run_id, source, destination, began_at) "
+    "VALUES (:run_id, :source, :destination, :began_at)"
+)
+_TRIM = (
+    "DELETE FROM runs WHERE source = :source AND destination = :destination AND run_id <> :run_id "
+    "AND run_id NOT IN (SELECT run_id FROM runs WHERE source = :source AND destination = :destination "
+    "ORDER BY began_at DESC, run_id DESC LIMIT :kept)"
+)
+_END = "UPDATE runs SET ended_at = :ended_at, document = :document WHERE run_id = :run_id"
+_LIST = (
+    "SELECT run_id, source, destination, began_at, ended_at, document FROM runs "
+    "ORDER BY began_at DESC, run_id DESC LIMIT :count"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,51 +57,35 @@ class Runs:
 
     def started(self, run_id: str, source: str, destination: str, at: datetime) -> None:
         """A run began. Recording the same run again replaces the record. Raises DiskFailed."""
-        source, destination = identity.storable(source), identity.storable(destination)
-        of_pair = sql.and_(RUNS.c.source == source, RUNS.c.destination == destination)
-        with self._database.change() as connection:
-            connection.execute(RUNS.delete().where(RUNS.c.run_id == run_id))
-            connection.execute(
-                RUNS.insert().values(
-                    run_id=run_id, source=source, destination=destination, began_at=_text(at)
-                )
-            )
-            newest = (
-                sql.select(RUNS.c.run_id)
-                .where(of_pair)
-                .order_by(RUNS.c.began_at.desc(), RUNS.c.run_id.desc())
-                .limit(KEPT_MAX)
-            )
-            kept = connection.scalars(newest).all()
-            if len(kept) == KEPT_MAX:
-                connection.execute(RUNS.delete().where(of_pair, RUNS.c.run_id.not_in([*kept, run_id])))
+        pair = {"source": identity.storable(source), "destination": identity.storable(destination)}
+        with self._database.change() as change:
+            change.execute(_FORGET, {"run_id": run_id})
+            change.execute(_BEGIN, {"run_id": run_id, "began_at": _text(at), **pair})
+            change.execute(_TRIM, {"run_id": run_id, "kept": KEPT_MAX, **pair})
         self.latest_id = run_id
 
     def ended(self, run_id: str, document: Mapping[str, Any]) -> None:
         """A run ended with this document (plain JSON values). Raises DiskFailed."""
         body = json.dumps(document, ensure_ascii=True, sort_keys=True)
-        with self._database.change() as connection:
-            done = connection.execute(
-                RUNS.update()
-                .where(RUNS.c.run_id == run_id)
-                .values(ended_at=_text(self._clock.now()), document=body)
-            )
-            if done.rowcount != 1:
+        said = {"run_id": run_id, "ended_at": _text(self._clock.now()), "document": body}
+        with self._database.change() as change:
+            if change.execute(_END, said) != 1:
                 raise errors.BrokenInvariant(f"run {run_id} ended and had never been recorded as begun")
 
     def list(self, limit: int = KEPT_MAX) -> tuple[RunRecord, ...]:
         """The newest runs of all pairs, newest first."""
-        newest = sql.select(RUNS).order_by(RUNS.c.began_at.desc(), RUNS.c.run_id.desc()).limit(limit)
         return tuple(
             RunRecord(
-                run_id=row.run_id,
-                source=row.source,
-                destination=row.destination,
-                began_at=datetime.fromisoformat(row.began_at),
-                ended_at=datetime.fromisoformat(row.ended_at) if row.ended_at else None,
-                document=json.loads(row.document) if row.document else None,
+                run_id=run_id,
+                source=source,
+                destination=destination,
+                began_at=datetime.fromisoformat(began_at),
+                ended_at=datetime.fromisoformat(ended_at) if ended_at else None,
+                document=json.loads(document) if document else None,
             )
-            for row in self._database.rows(newest)
+            for run_id, source, destination, began_at, ended_at, document in self._database.rows(
+                _LIST, {"count": limit}
+            )
         )
 
 

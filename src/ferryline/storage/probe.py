@@ -38,7 +38,7 @@ _DeleteMarking = Callable[[bytes, Condition], Awaitable[str | None]]
 
 async def probe_source(store: Store, sample: Entry) -> Capabilities:
     """What can be learned by reading one object: whether If-Match is honoured, and partNumber."""
-    known = store.capabilities
+    known = dataclasses.replace(store.capabilities, server=server_of(store))
     if sample.token.etag is None:
         return known
     wrong = Pin(dataclasses.replace(sample.token, etag=b"0" * 32))
@@ -59,6 +59,12 @@ async def probe_destination(store: Store) -> Capabilities:
     finally:
         with contextlib.suppress(errors.FerrylineError):
             await probe.remove()
+
+
+def server_of(store: Store) -> str:
+    """The Server header of the endpoint's newest answer, where the store can tell it."""
+    told: str = getattr(store, "server", "")
+    return told
 
 
 class _Probe:
@@ -99,6 +105,7 @@ class _Probe:
             keeps_metadata=metadata,
             stored_checksum=stored,
             mpu_object_size=await _support(self._object_size()),
+            server=server_of(self._store),
             **found,
         )
 
@@ -158,7 +165,8 @@ class _Probe:
         """A write that should work: what its HEAD says of ETag, metadata and checksum."""
         crc = checksums.crc64nvme(_BODY).to_bytes(8, "big")
         sent = Metadata(user={"ferryline-probe": "kept"}, system={"content-type": "text/x-ferryline"})
-        key = await self._put(b"plain", Writing(metadata=sent, crc64nvme=crc))
+        with _believing(self._store, stored_checksum=Support.UNKNOWN):  # whatever an earlier probe saw
+            key = await self._put(b"plain", Writing(metadata=sent, crc64nvme=crc))
         # Checksums are only asked for where they are believed: look as if they were.
         with _believing(self._store, stored_checksum=Support.HONOURED):
             stat = await self._store.head(key)

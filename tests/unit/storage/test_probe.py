@@ -93,7 +93,8 @@ async def test_an_honest_endpoint_is_seen_to_honour_everything(server, bucket):
     found = await probed(server, bucket)
     assert supports(found) == AS_AWS
     assert found.keeps_metadata
-    assert dataclasses.replace(found, provider="aws") == capabilities.AWS
+    assert found.server == "AmazonS3"
+    assert dataclasses.replace(found, provider="aws", server="") == capabilities.AWS
 
 
 @pytest.mark.parametrize("bucket", ["plain", "kept", "paused"])

@@ -16,6 +16,10 @@ _UNCARRIED = re.compile(
     rb"&#0*([0-9]{1,5});|&#x0*([0-9a-fA-F]{1,4});|[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]"
 )
 """What may stand for a character that XML cannot carry."""
+_UNSPEAKABLE = (*range(0x20), 0xFFFE, 0xFFFF)
+_PLACE = 0x10FE00
+"""The end of the last private plane, whose characters begin with F4 8F B8 in UTF-8."""
+_MARK = "carried"
 
 
 class NotXml(ValueError):
@@ -40,26 +44,41 @@ def parse(body: bytes) -> Element:
     return root
 
 
-def parse_scrubbed(body: bytes) -> Element:
-    """The root element of an answer that may echo a key XML cannot carry, which is of no interest.
+def parse_carrying(body: bytes) -> Element:
+    """The root element of an answer that may hold a key XML cannot carry; `key_of` reads such keys too.
 
-    S3 writes a control character of a key as a reference such as `&#x1;`, which XML 1.0 forbids.
+    Servers write a control character of a key as it is, or as a reference such as `&#x1;`; XML 1.0
+    forbids both. They are let through as characters that nobody uses.
     """
     try:
         return parse(body)
     except NotXml:
-        scrubbed = _UNCARRIED.sub(_scrubbed, body)
-        if scrubbed == body:
+        carried = _UNCARRIED.sub(_carried, body)
+        if carried == body or b"\xf4\x8f\xb8" in body:
             raise
-        return parse(scrubbed)
+        root = parse(carried)
+        root.set(_MARK, "yes")
+        return root
 
 
-def _scrubbed(match: "re.Match[bytes]") -> bytes:
-    decimal, hexadecimal = match[1], match[2]
-    if decimal is None and hexadecimal is None:
-        return b"?"
-    value = int(decimal) if decimal is not None else int(hexadecimal, 16)
-    return match[0] if value in (9, 10, 13) or 0x20 <= value < 0xFFFE else b"?"
+def _carried(match: "re.Match[bytes]") -> bytes:
+    if match[1] is not None:
+        value = int(match[1])
+    elif match[2] is not None:
+        value = int(match[2], 16)
+    else:
+        value = ord(match[0].decode())
+    if value in (9, 10, 13) or 0x20 <= value < 0xFFFE or value > 0xFFFF:
+        return match[0]
+    return chr(_PLACE + _UNSPEAKABLE.index(value)).encode()
+
+
+def key_of(element: Element, name: str, *, encoded: bool) -> bytes:
+    """The key in the child with this name; empty when there is no such child."""
+    text = child_text(element, name) or ""
+    if element.getroottree().getroot().get(_MARK):
+        text = text.translate({_PLACE + index: value for index, value in enumerate(_UNSPEAKABLE)})
+    return key_text(text, encoded=encoded)
 
 
 def name_of(element: Element) -> str:

@@ -12,11 +12,11 @@ from awscrt import checksums
 
 from ferryline import errors
 from ferryline.model.span import Span
-from ferryline.storage.s3 import answer_xml, headers, translate
+from ferryline.storage.s3 import answer_xml, headers, sign, translate
 from ferryline.storage.s3.client import Call, Client
 from ferryline.storage.s3.http_message import Answer, Streamed
 from ferryline.storage.s3.refusal import Effect
-from ferryline.storage.s3.writes import list_of, not_a_page, result_of, written_of
+from ferryline.storage.s3.writes import not_a_page, result_of, written_of
 from ferryline.storage.store import Buffer, Completion, Part, Upload, Writing, Written
 
 _ABORT_ROUNDS = 5
@@ -236,7 +236,7 @@ async def open_uploads(client: Client, prefix: bytes) -> tuple[Upload, ...]:
     for _ in range(_PAGES_MAX):
         root, encoded = await _page_of_uploads(client, folder + prefix, markers)
         for one in answer_xml.children(root, "Upload"):
-            key = answer_xml.key_text(answer_xml.child_text(one, "Key") or "", encoded=encoded)
+            key = answer_xml.key_of(one, "Key", encoded=encoded)
             # Some servers ignore the prefix; what lies outside the folder is none of our business.
             if key.startswith(folder + prefix):
                 upload_id = answer_xml.child_text(one, "UploadId") or ""
@@ -246,7 +246,7 @@ async def open_uploads(client: Client, prefix: bytes) -> tuple[Upload, ...]:
         if answer_xml.child_text(root, "IsTruncated") != "true":
             return tuple(found)
         said = answer_xml.child_text(root, "EncodingType") == "url"
-        marker = answer_xml.key_text(answer_xml.child_text(root, "NextKeyMarker") or "", encoded=said)
+        marker = answer_xml.key_of(root, "NextKeyMarker", encoded=said)
         following = (
             marker.decode("utf-8", "surrogateescape"),
             answer_xml.child_text(root, "NextUploadIdMarker") or "",
@@ -268,29 +268,22 @@ async def _page_of_uploads(
     """One page, and whether its keys are URL-encoded.
 
     radosgw 16 encodes the keys and does not say so. Where a `%` leaves that open, the page is asked for
-    once more, plainly; a key that plain XML cannot carry shows that the first page was encoded.
+    once more, plainly.
     """
     query: list[tuple[str, bytes | str | None]] = [("uploads", None), ("prefix", prefix)]
     if markers[0]:
         query += [("key-marker", markers[0]), ("upload-id-marker", markers[1])]
-    permission = "s3:ListBucketMultipartUploads"
-    call = Call(
-        "ListMultipartUploads", "GET", query=(*query, ("encoding-type", "url")), permission=permission
-    )
-    root = list_of(client, call, await client.send(call), "ListMultipartUploadsResult")
-    if answer_xml.child_text(root, "EncodingType") == "url":
-        return root, True
+    root = await _listed_uploads(client, (*query, ("encoding-type", "url")))
+    encoded = answer_xml.child_text(root, "EncodingType") == "url"
     keys = [answer_xml.child_text(one, "Key") or "" for one in answer_xml.children(root, "Upload")]
-    if not any("%" in key for key in keys):
-        return root, False
-    plain = Call("ListMultipartUploads", "GET", query=tuple(query), permission=permission)
-    try:
-        again = list_of(client, plain, await client.send(plain), "ListMultipartUploadsResult")
-    except errors.RetryLater as problem:
-        if problem.kind != "malformed-answer":
-            raise
-        return root, True
-    return again, False
+    if not encoded and any("%" in key for key in keys):
+        root = await _listed_uploads(client, tuple(query))
+    return root, encoded
+
+
+async def _listed_uploads(client: Client, query: sign.Query) -> answer_xml.Element:
+    call = Call("ListMultipartUploads", "GET", query=query, permission="s3:ListBucketMultipartUploads")
+    return result_of(client, call, await client.send(call), "ListMultipartUploadsResult")
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -6,7 +6,7 @@ Called through `S3Store.versions`. Meant for a handful of objects (a probe's), n
 from ferryline import errors
 from ferryline.storage.s3 import answer_xml
 from ferryline.storage.s3.client import Call, Client
-from ferryline.storage.s3.writes import list_of
+from ferryline.storage.s3.writes import result_of
 
 _PAGES_MAX = 1000
 
@@ -19,17 +19,17 @@ async def versions(client: Client, prefix: bytes) -> tuple[tuple[bytes, str], ..
     for _ in range(_PAGES_MAX):
         query = (("versions", None), ("prefix", folder + prefix), ("encoding-type", "url"), *markers)
         call = Call("ListObjectVersions", "GET", query=query, permission="s3:ListBucketVersions")
-        root = list_of(client, call, await client.send(call), "ListVersionsResult")
+        root = result_of(client, call, await client.send(call), "ListVersionsResult")
         encoded = answer_xml.child_text(root, "EncodingType") == "url"
         for name in ("Version", "DeleteMarker"):
             for one in answer_xml.children(root, name):
-                key = answer_xml.key_text(answer_xml.child_text(one, "Key") or "", encoded=encoded)
+                key = answer_xml.key_of(one, "Key", encoded=encoded)
                 version_id = answer_xml.child_text(one, "VersionId")
                 if key.startswith(folder + prefix) and version_id:
                     found.append((key[len(folder) :], version_id))
         if answer_xml.child_text(root, "IsTruncated") != "true":
             return tuple(found)
-        key_marker = answer_xml.key_text(answer_xml.child_text(root, "NextKeyMarker") or "", encoded=encoded)
+        key_marker = answer_xml.key_of(root, "NextKeyMarker", encoded=encoded)
         following = (
             ("key-marker", key_marker),
             ("version-id-marker", answer_xml.child_text(root, "NextVersionIdMarker") or ""),

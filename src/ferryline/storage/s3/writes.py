@@ -4,7 +4,7 @@ Called through `S3Store.write`, `delete`, `delete_version` and `delete_many`.
 """
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from xml.sax.saxutils import escape
 
 from ferryline import errors
@@ -150,29 +150,14 @@ def not_a_page(client: Client, call: Call, answer: Answer) -> None:
 
 
 def result_of(client: Client, call: Call, answer: Answer, *names: str) -> answer_xml.Element:
-    """The root element of an answer that must have one of these names, whatever key it echoes.
+    """The root element of an answer that must have one of these names.
 
     An error in a 200, an empty or cut body, or anything else raises, with `effect_possible` for writes.
     """
-    return _root(client, call, answer, names, answer_xml.parse_scrubbed)
-
-
-def list_of(client: Client, call: Call, answer: Answer, *names: str) -> answer_xml.Element:
-    """The same of an answer whose keys are wanted: one that XML cannot carry makes it no answer."""
-    return _root(client, call, answer, names, answer_xml.parse)
-
-
-def _root(
-    client: Client,
-    call: Call,
-    answer: Answer,
-    names: Sequence[str],
-    parse: Callable[[bytes], answer_xml.Element],
-) -> answer_xml.Element:
     possible = call.effect is Effect.WRITE
     client.refuse_body(call, answer)
     try:
-        root = parse(answer.body)
+        root = answer_xml.parse_carrying(answer.body)
     except answer_xml.NotXml as problem:
         raise translate.retry_later(
             client.asked(call), str(problem), kind="malformed-answer", effect_possible=possible

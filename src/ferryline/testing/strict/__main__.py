@@ -47,7 +47,7 @@ def parser() -> argparse.ArgumentParser:
         "--fill", action="append", default=[], type=Fill.parse, help="BUCKET:COUNT:BYTES[:PREFIX]"
     )
     made.add_argument("--admin", action="store_true", help="serve counters, log and faults under /-/")
-    made.add_argument("--no-log", action="store_true", help="keep no request log (for long benchmarks)")
+    made.add_argument("--no-log", action="store_true", help="keep sums instead of a request log")
     return made
 
 

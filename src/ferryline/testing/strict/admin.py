@@ -8,7 +8,6 @@ import json
 from typing import Any
 
 from ferryline.testing.strict import fault as kinds
-from ferryline.testing.strict import seen as log
 from ferryline.testing.strict.content import Content
 from ferryline.testing.strict.exchange import Exchange, World
 from ferryline.testing.strict.message import Answer
@@ -32,11 +31,11 @@ def answer(world: World, exchange: Exchange) -> Answer:
 def _done(world: World, method: str, word: str, document: Any) -> Any:
     match method, word:
         case "GET", "counters":
-            return log.tally(world.seen)
+            return world.log.counters()
         case "GET", "seen":
-            return [one.document() for one in world.seen]
+            return [one.document() for one in world.log.entries]
         case "DELETE", "seen":
-            world.seen.clear()
+            world.log.clear()
             return {}
         case "GET", "faults":
             return [one.document() for one in world.faults]

@@ -12,7 +12,7 @@ from ferryline.testing.strict.content import Content
 from ferryline.testing.strict.fault import Close, Fault, Listing, PartsRemain, Reset
 from ferryline.testing.strict.message import Request
 from ferryline.testing.strict.refusal import Refusal
-from ferryline.testing.strict.seen import Seen
+from ferryline.testing.strict.seen import Log, Seen
 from ferryline.testing.strict.settings import Lie, Settings
 from ferryline.testing.strict.shelf import Bucket
 from ferryline.testing.strict.signature import Caller
@@ -27,12 +27,11 @@ class World:
         self.settings = settings
         self.buckets: dict[str, Bucket] = {}
         self.faults: list[Fault] = []
-        self.seen: list[Seen] = []
+        self.log = Log()
         self.broken: list[Exception] = []
         """Mistakes of the server itself; leaving `with StrictServer()` raises the first."""
         self.admin = False
         """Whether the admin path answers."""
-        self.keeps_log = True
 
     def now(self) -> float:
         """Seconds since 1970 by this server's clock."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Final
+from urllib.parse import unquote_to_bytes
 
 from ferryline.testing.strict.message import Request
 
@@ -16,6 +17,14 @@ _SUBRESOURCES: Final = {
     "notification": "Notification", "website": "Website", "accelerate": "Accelerate",
 }  # fmt: skip
 _VERBS: Final = {"GET": "Get", "PUT": "Put", "DELETE": "Delete"}
+
+
+def address(request: Request, domain: str) -> None:
+    """Take the bucket from the Host header where that names one below `domain`."""
+    host = request.headers.get("host", "").partition(":")[0]
+    if domain and host.endswith(f".{domain}"):
+        request.bucket = host.removesuffix(f".{domain}")
+        request.key = unquote_to_bytes(request.path[1:])
 
 
 def operation(request: Request) -> str:

@@ -1,6 +1,6 @@
 """The request log: one line a request, and counts per operation. Written by `service`, read by tests."""
 
-from collections import Counter
+from collections import defaultdict
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -41,16 +41,42 @@ class Seen:
         return values
 
 
-def tally(seen: list[Seen]) -> dict[str, dict[str, int]]:
-    """Requests, bytes in and bytes out per operation."""
-    requests: Counter[str] = Counter()
-    bytes_in: Counter[str] = Counter()
-    bytes_out: Counter[str] = Counter()
-    for one in seen:
-        requests[one.operation] += 1
-        bytes_in[one.operation] += one.bytes_in
-        bytes_out[one.operation] += one.bytes_out
-    return {
-        name: {"requests": count, "bytes_in": bytes_in[name], "bytes_out": bytes_out[name]}
-        for name, count in sorted(requests.items())
-    }
+class Log:
+    """Every request, or (`keeps` False, for long benchmarks) only the sums of those that are done."""
+
+    def __init__(self) -> None:
+        self.entries: list[Seen] = []
+        self.keeps = True
+        self._sums: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
+
+    def add(self, one: Seen) -> None:
+        """A request's head came."""
+        if self.keeps:
+            self.entries.append(one)
+
+    def done(self, one: Seen) -> None:
+        """A request was answered."""
+        if not self.keeps:
+            _count(self._sums, one)
+
+    def clear(self) -> None:
+        """Forget all of it."""
+        self.entries.clear()
+        self._sums.clear()
+
+    def counters(self) -> dict[str, dict[str, int]]:
+        """Requests, bytes in and bytes out per operation."""
+        sums = defaultdict(lambda: [0, 0, 0], {name: list(sums) for name, sums in self._sums.items()})
+        for one in list(self.entries):
+            _count(sums, one)
+        return {
+            name: {"requests": requests, "bytes_in": bytes_in, "bytes_out": bytes_out}
+            for name, (requests, bytes_in, bytes_out) in sorted(sums.items())
+        }
+
+
+def _count(sums: defaultdict[str, list[int]], one: Seen) -> None:
+    counted = sums[one.operation]
+    counted[0] += 1
+    counted[1] += one.bytes_in
+    counted[2] += one.bytes_out

@@ -12,7 +12,6 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from ferryline.testing.strict import seen as log
 from ferryline.testing.strict.access import BucketAccess
 from ferryline.testing.strict.exchange import World
 from ferryline.testing.strict.fault import Fault
@@ -222,7 +221,7 @@ class StrictServer:
 
     def open_admin(self, *, admin: bool = True, keeps_log: bool = True) -> None:
         """Serve the admin path; or keep no request log, for benchmarks that run long."""
-        self._world.admin, self._world.keeps_log = admin, keeps_log
+        self._world.admin, self._world.log.keeps = admin, keeps_log
 
     def fill(self, wanted: Fill) -> None:
         """Fill a bucket with made objects."""
@@ -234,7 +233,7 @@ class StrictServer:
     @property
     def seen(self) -> list[Seen]:
         """Every request so far, oldest first. A list of its own; the entries are live."""
-        return list(self._world.seen)
+        return list(self._world.log.entries)
 
     def requests(self, operation: str, key: str | bytes | None = None) -> list[Seen]:
         """Requests of one operation, and one key."""
@@ -248,11 +247,11 @@ class StrictServer:
     @property
     def counters(self) -> dict[str, dict[str, int]]:
         """Requests, bytes in and bytes out per operation."""
-        return log.tally(self.seen)
+        return self._world.log.counters()
 
     def forget(self) -> None:
         """Empty the log."""
-        self._on_loop(self._world.seen.clear)
+        self._on_loop(self._world.log.clear)
 
     def client_arguments(self) -> dict[str, Any]:
         """Keyword arguments for `boto3.client("s3", …)`."""

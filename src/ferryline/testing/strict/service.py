@@ -107,14 +107,14 @@ class Service:
     def begin(self, request: Request) -> Exchange:
         """The head came: route it, let faults choose it, and look at its signature."""
         world = self.world
+        route.address(request, world.settings.domain)
         operation = route.operation(request)
         seen = Seen(operation, request.bucket, request.key, request.method, request.params, request.headers)
         exchange = Exchange(request, operation, seen, world.now(), f"{next(self._ids):016X}")
         if world.admin and request.path.startswith(admin.PREFIX):
             exchange.operation = ADMIN
             return exchange
-        if world.keeps_log:
-            world.seen.append(seen)
+        world.log.add(seen)
         exchange.found = world.buckets.get(request.bucket)
         faulting.strike(world, exchange)
         try:

@@ -96,6 +96,8 @@ class Settings:
     clock_offset_seconds: float = 0.0
     """Added to this machine's clock: for the Date header and for the skew check."""
     redirect: Redirect = Redirect.PERMANENT
+    domain: str = ""
+    """Where set, a Host of `BUCKET.domain` names the bucket and the whole path is the key."""
     owner_id: str = "f" * 64
 
     def lies_by(self, lie: Lie) -> bool:

@@ -202,6 +202,7 @@ class Connection(asyncio.BufferedProtocol):
         answer = self._service.answer(exchange)
         assert self._sending is not None  # noqa: S101
         if self._sending.at_once(exchange, answer, self._more_headers(exchange)):
+            self._service.world.log.done(exchange.seen)
             if not exchange.request.keeps_alive:
                 self._transport.close()
             return
@@ -244,6 +245,7 @@ class Connection(asyncio.BufferedProtocol):
             return
         assert self._sending is not None  # noqa: S101
         await self._sending.whole(exchange, answer, self._more_headers(exchange))
+        self._service.world.log.done(exchange.seen)
         if script.body_end is not None:
             await self._sending.drained()
             self._end(script.body_end)

@@ -1,0 +1,116 @@
+"""The database behind the state, when it is a PostgreSQL server: the same rows, through SQLAlchemy.
+
+`opening` chooses it by URL. It loads SQLAlchemy and the driver, and nobody else's run does.
+"""
+
+import contextlib
+from collections.abc import Iterator
+
+import sqlalchemy as sql
+from sqlalchemy import exc, pool
+
+from ferryline import crash, errors
+from ferryline.state import schema, standing
+from ferryline.state.database import Rows, Values
+
+_CREATION_LOCK = 7_305_804_402_464_976_484
+"""PostgreSQL's advisory lock for making and migrating the tables; any constant does."""
+
+
+class ServerDatabase:
+    """One PostgreSQL database. Holds no connection open."""
+
+    def __init__(self, url: str) -> None:
+        """Raises BadUsage for another kind of URL or a missing driver."""
+        try:
+            address = sql.make_url(url)
+        except exc.ArgumentError as problem:
+            raise _not_postgresql("the state's database is not a URL") from problem
+        if address.drivername not in {"postgresql", "postgresql+psycopg"}:
+            raise _not_postgresql(f"{address.drivername}: this kind of database is not known")
+        self._name = address.render_as_string(hide_password=True)
+        self._current = False
+        try:
+            self._engine = sql.create_engine(
+                address.set(drivername="postgresql+psycopg"), poolclass=pool.NullPool
+            )
+        except ImportError as problem:
+            raise errors.BadUsage(
+                f"{self._name} needs PostgreSQL's driver",
+                advice="install it: pip install 'ferryline[postgres]'",
+            ) from problem
+
+    def rows(self, question: str, values: Values) -> Rows:
+        """Every row of the answer. Raises EndpointFailed, BadUsage."""
+        with self._failing():
+            self._make_current()
+            with self._engine.connect() as connection:
+                return connection.execute(sql.text(question), dict(values)).all()
+
+    @contextlib.contextmanager
+    def change(self) -> Iterator["ServerChange"]:
+        """A transaction; see `database.Database`. Raises EndpointFailed."""
+        with self._failing():
+            self._make_current()
+            with self._engine.begin() as connection:
+                crash.point("database.changing")
+                yield ServerChange(connection)
+                crash.point("database.changed")
+            crash.point("database.durable")
+
+    def _make_current(self) -> None:
+        """Make the tables, or bring older ones to this version, once per process."""
+        if self._current:
+            return
+        with self._engine.connect() as connection:
+            self._current = self._revision(connection) == standing.NEWEST
+        if self._current:
+            return
+        with self._engine.begin() as connection:
+            connection.execute(sql.select(sql.func.pg_advisory_xact_lock(_CREATION_LOCK)))
+            revision = self._revision(connection)
+            if revision is None:
+                crash.point("database.making")
+                schema.METADATA.create_all(connection)
+                connection.execute(schema.REVISION.insert().values(version_num=standing.NEWEST))
+                crash.point("database.made")
+            elif revision != standing.NEWEST:
+                from ferryline.state import migrate
+
+                migrate.to_newest(connection)
+        self._current = True
+
+    def _revision(self, connection: sql.Connection) -> str | None:
+        """The last migration that was applied. Raises BadUsage for one this version does not know."""
+        revision: str | None = None
+        if schema.REVISION.name in set(sql.inspect(connection).get_table_names()):
+            revision = connection.scalar(sql.select(schema.REVISION.c.version_num))
+        standing.check_revision(revision, self._name)
+        return revision
+
+    @contextlib.contextmanager
+    def _failing(self) -> Iterator[None]:
+        try:
+            yield
+        except exc.DBAPIError as problem:
+            raise errors.EndpointFailed(
+                f"the state database {self._name}: {str(problem.orig).strip()}",
+                advice="check that it runs and may be written, or leave it away: nothing in it is needed",
+                place=self._name,
+                kind="state-database",
+            ) from problem
+
+
+class ServerChange:
+    """A transaction of a server."""
+
+    def __init__(self, connection: sql.Connection) -> None:
+        self._connection = connection
+
+    def execute(self, statement: str, values: Values) -> int:
+        """Perform one statement; how many rows it touched."""
+        return self._connection.execute(sql.text(statement), dict(values)).rowcount
+
+
+def _not_postgresql(what: str) -> errors.BadUsage:
+    return errors.BadUsage(what, advice="write postgresql+psycopg://USER@HOST/DATABASE")
