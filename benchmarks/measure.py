@@ -88,10 +88,15 @@ def run(command: Command, *, timeout_seconds: float, folder: Path) -> Measured:
         killer.daemon = True
         killer.start()
         watcher.start()
-        _, status, usage = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - started
-        killer.cancel()
-        watcher.stop()
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+            wall = time.perf_counter() - started
+        except BaseException:  # interrupted: nothing of it may go on
+            _kill_group(process.pid)
+            raise
+        finally:
+            killer.cancel()
+            watcher.stop()
         process.returncode = os.waitstatus_to_exitcode(status)
     scale = 1 if sys.platform == "darwin" else 1024
     return Measured(

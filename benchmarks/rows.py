@@ -76,6 +76,11 @@ class Row:
     aws: bool = False
     """Whether the AWS CLI can do the same, where it is asked for."""
 
+    @property
+    def judges_cpu(self) -> bool:
+        """Whether a goal needs runs whose CPU time is taken with care."""
+        return any(goal.figure is Figure.CPU for goal in self.goals)
+
     def quick(self) -> "Row":
         """The same on a scale that shows only that the machinery works; nothing is to be reached."""
         count = 3000 if self.ground is Ground.LISTINGS else min(self.count, 20)

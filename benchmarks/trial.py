@@ -1,8 +1,8 @@
 """One row, measured: alternates the tools over the row's servers and checks every single result.
 
 Used by `run`. It keeps to the order: warm-up of each tool, then rounds of ours and the peer's in turn,
-first free (wall, memory), then pinned (CPU): client on CPU 0, servers on CPU 1, so that neither pays for
-the other's cache misses. A wrong result ends the row, because a time of wrong work means nothing.
+first free (wall, memory), then, where a goal is about CPU, pinned: client on CPU 0, servers on CPU 1, so
+that neither pays for the other's cache misses. A wrong result ends the row, because a time of wrong work means nothing.
 """
 
 import contextlib
@@ -80,7 +80,7 @@ def measured(row: Row, plan: Plan) -> Trial:
         for name in bench.names:
             plan.tell(f"{row.name}: warm-up of {name}")
             bench.once(name, Mode.FREE)
-        for mode in plan.modes:
+        for mode in [one for one in plan.modes if one is Mode.FREE or row.judges_cpu]:
             for _ in range(plan.runs):
                 for name in bench.names:
                     sample = bench.once(name, mode)

@@ -59,7 +59,9 @@ class User:
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=self.folder,
         )  # fmt: skip
 
-    def crash(self, at: int | None, *words: str, record: Path | None = None, state: Path | None = None) -> int:
+    def crash(
+        self, at: int | None, *words: str, record: Path | None = None, state: Path | None = None
+    ) -> int:
         """Run one command line in a process that gets SIGKILL at its `at`th crash point; the exit code."""
         flags = [] if at is None else ["--at", str(at)]
         flags += [] if record is None else ["--count", str(record)]
@@ -132,5 +134,10 @@ def picture(root: Path) -> dict[str, tuple[int, ...]]:
         for name in [*folders, *names]:
             path = Path(folder, name)
             seen = path.lstat()
-            found[str(path.relative_to(root))] = (seen.st_ino, seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
+            found[str(path.relative_to(root))] = (
+                seen.st_ino,
+                seen.st_size,
+                seen.st_mtime_ns,
+                seen.st_ctime_ns,
+            )
     return found

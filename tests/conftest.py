@@ -21,6 +21,7 @@ from ferryline.testing import radosgw as ceph
 from ferryline.testing.strict import StrictServer
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist writes the groups down
 def pytest_collection_modifyitems(items):
     for item in items:
         if item.get_closest_marker("radosgw") and not item.get_closest_marker("xdist_group"):

@@ -44,7 +44,9 @@ def test_events_are_one_json_document_a_line(strict, pair, user, tmp_path):
     assert said.code == 0
     assert (names[0], names[-1]) == ("run-started", "run-ended")
     assert names.count("object-transferred") == names.count("object-verified") == 5
-    assert {line["key"] for line in lines if line["event"] == "object-transferred"} == {f"data/{one}" for one in range(5)}
+    assert {line["key"] for line in lines if line["event"] == "object-transferred"} == {
+        f"data/{one}" for one in range(5)
+    }
 
 
 def test_a_failed_object_makes_the_copy_end_with_1_and_is_named(strict, pair, user):
@@ -114,7 +116,9 @@ datasets:
 
 
 @pytest.mark.parametrize("command", ["copy", "verify"])
-@pytest.mark.parametrize("words", [("us/", "./here"), ("./here", "eu/data/inside"), ("us/data/", "eu/data/")], ids=" ".join)
+@pytest.mark.parametrize(
+    "words", [("us/", "./here"), ("./here", "eu/data/inside"), ("us/data/", "eu/data/")], ids=" ".join
+)
 def test_what_touches_a_dataset_with_residency_rules_is_refused_with_3(strict, pair, user, command, words):
     (user.folder / "ferryline.yaml").write_text(RULES.format(endpoint=strict.endpoint_url), "utf-8")
     (user.folder / "here").mkdir()

@@ -49,7 +49,12 @@ def test_every_key_arrives_from_bucket_to_bucket(radosgw, source, tmp_path):
     url = radosgw.endpoint_url
 
     code, document = ferryline(
-        "copy", f"s3://{source}?endpoint_url={url}", f"s3://{target}?endpoint_url={url}", "--state", str(tmp_path), server=radosgw
+        "copy",
+        f"s3://{source}?endpoint_url={url}",
+        f"s3://{target}?endpoint_url={url}",
+        "--state",
+        str(tmp_path),
+        server=radosgw,
     )
 
     assert code == 0
@@ -71,7 +76,9 @@ def test_every_key_comes_back_from_files_or_is_refused_by_name(radosgw, source, 
     back = held(radosgw, target)
     assert (code, again) == (1, 0)
     assert {one.key for one in hostile.KEYS} - back.keys() == {
-        one.key for one in hostile.KEYS if printable(one.key) in refused or printable(one.key, 2000) in refused
+        one.key
+        for one in hostile.KEYS
+        if printable(one.key) in refused or printable(one.key, 2000) in refused
     }
     assert len(back) >= 120
     assert all(body == body_of(key) for key, body in back.items())

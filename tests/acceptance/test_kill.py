@@ -96,9 +96,13 @@ def test_twenty_kills_of_one_large_object_lose_nothing_and_resend_little(server,
         process.communicate()
         again = {part for part, count in (part_puts(server) - before).items() if before[part]}
         taken_again += len(again)
-        if client(server).list_objects_v2(Bucket="dst").get("KeyCount") and not client(server).list_multipart_uploads(Bucket="dst").get("Uploads"):
+        if client(server).list_objects_v2(Bucket="dst").get("KeyCount") and not client(
+            server
+        ).list_multipart_uploads(Bucket="dst").get("Uploads"):
             if any(one["Key"] == KEY for one in client(server).list_objects_v2(Bucket="dst")["Contents"]):
-                client(server).delete_object(Bucket="dst", Key=KEY)  # it was done before it could be killed: again
+                client(server).delete_object(
+                    Bucket="dst", Key=KEY
+                )  # it was done before it could be killed: again
                 server.forget()
     assert killed >= KILLS // 2, "hardly any run was alive when it was to be killed"
 

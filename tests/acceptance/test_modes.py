@@ -20,7 +20,10 @@ def pair(monkeypatch):
 
 def places(pair):
     first, second = pair
-    return f"s3://source?endpoint_url={first.endpoint_url}", f"s3://destination?endpoint_url={second.endpoint_url}"
+    return (
+        f"s3://source?endpoint_url={first.endpoint_url}",
+        f"s3://destination?endpoint_url={second.endpoint_url}",
+    )
 
 
 def fill(pair, count=20):
@@ -43,7 +46,11 @@ def test_point_in_time_lists_twice_and_says_so(pair, tmp_path):
 
 def test_a_source_that_changes_once_is_copied_again_and_then_consistent(pair, tmp_path):
     fill(pair)
-    changing = pair[0].arm(Fault("GetObject", fault.Overwrite(b"changed while it was copied"), key="k/007", phase=fault.Phase.AFTER))
+    changing = pair[0].arm(
+        Fault(
+            "GetObject", fault.Overwrite(b"changed while it was copied"), key="k/007", phase=fault.Phase.AFTER
+        )
+    )
 
     document = ferryline.copy(*places(pair), state=str(tmp_path), verify_mode="POINT_IN_TIME_CONSISTENT")
 
@@ -74,7 +81,11 @@ def test_verify_mode_none_proves_nothing_and_says_so(pair, tmp_path):
 
     document = ferryline.copy(*places(pair), state=str(tmp_path), verify_mode="NONE")
 
-    assert (document["status"], document["files_transferred"], document["files_verified"]) == ("SUCCESS", 20, 0)
+    assert (document["status"], document["files_transferred"], document["files_verified"]) == (
+        "SUCCESS",
+        20,
+        0,
+    )
     assert document["evidence"] == {}
     assert equal(pair)
 
@@ -87,7 +98,11 @@ def test_remove_deletes_what_the_source_lacks_and_nothing_that_is_excluded(pair,
     there.put(".ferryline/theirs", b"reserved")
 
     document = ferryline.copy(
-        *places(pair), state=str(tmp_path), preserve_deleted_files="REMOVE", exclude=("*.tmp",), max_delete_percent=100.0
+        *places(pair),
+        state=str(tmp_path),
+        preserve_deleted_files="REMOVE",
+        exclude=("*.tmp",),
+        max_delete_percent=100.0,
     )
 
     assert (document["status"], document["files_deleted"]) == ("SUCCESS", 1)
@@ -136,14 +151,21 @@ def test_include_narrows_the_listing_itself(pair, tmp_path):
 
     document = ferryline.copy(*places(pair), state=str(tmp_path), include=("/k*",), exclude=("*/001",))
 
-    assert (document["files_listed"], document["files_transferred"], document["files_excluded"]) == (20, 19, 1)
+    assert (document["files_listed"], document["files_transferred"], document["files_excluded"]) == (
+        20,
+        19,
+        1,
+    )
     assert all(one.params.get("prefix", "").startswith("k") for one in pair[0].requests("ListObjectsV2"))
 
 
 def test_a_single_object_goes_under_another_key_and_is_silent_the_second_time(pair, tmp_path):
     fill(pair, 2)
     first, second = places(pair)
-    words = (first.replace("source?", "source/k/001?"), second.replace("destination?", "destination/renamed/one?"))
+    words = (
+        first.replace("source?", "source/k/001?"),
+        second.replace("destination?", "destination/renamed/one?"),
+    )
 
     document = ferryline.copy(*words, state=str(tmp_path), single_object=True)
     again = ferryline.copy(*words, state=str(tmp_path), single_object=True)

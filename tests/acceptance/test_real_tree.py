@@ -65,7 +65,9 @@ def real_packages(target: Path) -> None:
     for package in sorted(Path(sysconfig.get_paths()["purelib"]).iterdir()):
         if count > REAL_FILES_MIN:
             return
-        shutil.copytree(package, target / package.name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__")) if package.is_dir() else shutil.copy2(package, target)
+        shutil.copytree(
+            package, target / package.name, symlinks=True, ignore=shutil.ignore_patterns("__pycache__")
+        ) if package.is_dir() else shutil.copy2(package, target)
         count += sum(1 for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
 
 

@@ -66,7 +66,10 @@ def test_explain_answers_for_a_reader_in_a_region(policy, region, code):
 def test_a_copy_that_touches_the_dataset_is_refused_whatever_it_is_called(policy, tmp_path, capsys):
     policy("eu/a/")
 
-    assert main.run(["copy", "s3://acme-us/a/train/", str(tmp_path / "out"), "--state", str(tmp_path / "state")]) == 3
+    assert (
+        main.run(["copy", "s3://acme-us/a/train/", str(tmp_path / "out"), "--state", str(tmp_path / "state")])
+        == 3
+    )
 
     assert "images" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

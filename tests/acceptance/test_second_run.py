@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ferryline.testing.strict import BucketSettings, Encryption, Put, StrictServer
-from tests.commanding import data_bytes, other_than_listings, picture, url
+from tests.commanding import other_than_listings, picture, url
 
 MIB = 1024 * 1024
 PARTS = Put(part_bytes=5 * MIB)
@@ -153,7 +153,14 @@ def test_from_files_to_files(user, tmp_path):
 
 def test_point_in_time_is_as_silent_between_buckets(strict, user):
     filled(strict)
-    words = ("copy", url(strict, "source"), url(strict, "destination"), "--json", "--verify-mode", "POINT_IN_TIME_CONSISTENT")
+    words = (
+        "copy",
+        url(strict, "source"),
+        url(strict, "destination"),
+        "--json",
+        "--verify-mode",
+        "POINT_IN_TIME_CONSISTENT",
+    )
     assert user.run(*words).code == 0
     strict.forget()
 

@@ -84,7 +84,9 @@ def test_a_sample_reads_its_share_and_the_same_seed_reads_the_same_keys(strict, 
     assert said.document["files_read"] == len(first)
 
 
-def test_a_flipped_byte_in_a_file_with_size_and_time_kept_is_found_and_repaired_alone(strict, pair, user, tmp_path):
+def test_a_flipped_byte_in_a_file_with_size_and_time_kept_is_found_and_repaired_alone(
+    strict, pair, user, tmp_path
+):
     tree = tmp_path / "tree"
     down = (url(strict, "source"), str(tree))
     assert user.run("copy", *down).code == 0

@@ -56,7 +56,10 @@ def public_definitions(tree: ast.Module) -> list[ast.stmt]:
                     for one in node.body
                     if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)
                     and not one.name.startswith("_")
-                    and not any(isinstance(mark, ast.Attribute) and mark.attr == "setter" for mark in one.decorator_list)
+                    and not any(
+                        isinstance(mark, ast.Attribute) and mark.attr == "setter"
+                        for mark in one.decorator_list
+                    )
                 ]
     return found
 

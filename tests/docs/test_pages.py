@@ -9,7 +9,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "ARCHITECTURE.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
 CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)
 LINK = re.compile(r"\]\(([^)#]+?)(?:#[^)]*)?\)")
 
@@ -37,11 +42,20 @@ def test_the_tutorial_can_be_typed_as_it_stands(tmp_path):
     for command in commands(ROOT / "docs" / "tutorial" / "first-copy.md"):
         if "venv" in command:
             continue  # the test runs in the environment that these lines make
-        done = subprocess.run(["bash", "-c", command], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(
+            ["bash", "-c", command],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
         assert done.returncode == ENDS_WITH.get(command, 0), f"{command}\n{done.stdout}{done.stderr}"
         ran += 1
     assert ran >= 8
-    assert (tmp_path / "replica/train/shard-2.tar").read_bytes() == (tmp_path / "data/train/shard-2.tar").read_bytes()
+    assert (tmp_path / "replica/train/shard-2.tar").read_bytes() == (
+        tmp_path / "data/train/shard-2.tar"
+    ).read_bytes()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -52,7 +66,9 @@ def test_every_link_of_a_page_leads_somewhere(page):
 
 
 def test_generated_reference_pages_are_fresh():
-    done = subprocess.run([sys.executable, str(ROOT / "docs" / "generate.py"), "--check"], capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "docs" / "generate.py"), "--check"], capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -66,7 +82,9 @@ def test_every_page_can_be_reached_from_the_index():
         for target in LINK.findall(page.read_text("utf-8")):
             if target.endswith(".md") and not target.startswith("http"):
                 waiting.append((page.parent / target).resolve())
-    assert [str(page.relative_to(ROOT)) for page in PAGES if page not in reached and "docs" in page.parts] == []
+    assert [
+        str(page.relative_to(ROOT)) for page in PAGES if page not in reached and "docs" in page.parts
+    ] == []
 
 
 NODE = re.compile(r"`(tests/[\w/.]+\.py)(?:::(\w+))?`")

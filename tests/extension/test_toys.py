@@ -16,7 +16,15 @@ def test_the_toy_option_is_a_flag_a_policy_field_and_a_reason(tmp_path):
     source.mkdir()
     (source / "empty").write_bytes(b"")
     (source / "full").write_bytes(b"bytes")
-    words = ("copy", str(source), str(tmp_path / "there"), "--state", str(tmp_path / "state"), "--json", "--quiet")
+    words = (
+        "copy",
+        str(source),
+        str(tmp_path / "there"),
+        "--state",
+        str(tmp_path / "state"),
+        "--json",
+        "--quiet",
+    )
 
     skipped = edits.ferryline(package, *words, "--empty-files", "SKIP")
     copied = edits.ferryline(package, *words)
@@ -46,7 +54,11 @@ def test_the_toy_command_is_listed_helped_and_run(tmp_path):
 
 @pytest.mark.parametrize(
     "touched",
-    [toy_backend.FILES_TOUCHED, edits.files_touched(toy_option.EDITS), edits.files_touched(toy_command.EDITS)],
+    [
+        toy_backend.FILES_TOUCHED,
+        edits.files_touched(toy_option.EDITS),
+        edits.files_touched(toy_command.EDITS),
+    ],
     ids=["backend", "option", "command"],
 )
 def test_the_architecture_page_lists_the_files_that_an_example_touches(touched):

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from tests.extension.changed import Change, Extension
+from tests.extension.edits import Edit, NewFile
 
-COMMAND = Extension(
-    (Change("cli/main.py", 'COMMANDS = ("check", "copy", ', 'COMMANDS = ("check", "copy", "count", '),),
-    (("cli/count.py", Path(__file__).with_name("count.py")),),
+EDITS = (
+    NewFile("cli/count.py", Path(__file__).with_name("count.py").read_text("utf-8")),
+    Edit("cli/main.py", 'COMMANDS = ("check", "copy", ', '"count", '),
 )

@@ -1,59 +1,63 @@
-"""An option of one's own, from its flag to its effect: `empty_files: PRESERVE | FAIL`.
+"""An option of one's own, from its flag and policy field to its effect: `empty_files: COPY | SKIP`.
 
-With FAIL, an object without a byte fails by name instead of being copied: in a data set it is usually
-an accident. Five files, one thought each: what can be said, what is asked, what follows, and two doors.
+With SKIP, an object without a byte that the destination lacks is kept away, and counted as kept.
 """
 
-from tests.extension.changed import Change, Extension
+from tests.extension.edits import Edit
 
-OPTION = Extension(
-    (
-        # What a person can say. The policy file, its JSON Schema and the flag's reader follow from ENUMS.
-        Change(
-            "policy/options.py",
-            "class TaskQueueing(StrEnum):\n",
-            'class EmptyFiles(StrEnum):\n    """Whether objects without a byte are copied."""\n\n'
-            '    PRESERVE = "PRESERVE"\n    FAIL = "FAIL"\n\n\nclass TaskQueueing(StrEnum):\n',
-        ),
-        Change(
-            "policy/options.py",
-            "    task_queueing: TaskQueueing = TaskQueueing.ENABLED\n",
-            "    empty_files: EmptyFiles = EmptyFiles.PRESERVE\n"
-            "    task_queueing: TaskQueueing = TaskQueueing.ENABLED\n",
-        ),
-        Change(
-            "policy/options.py",
-            '    "task_queueing": TaskQueueing,\n',
-            '    "empty_files": EmptyFiles,\n    "task_queueing": TaskQueueing,\n',
-        ),
-        # What a plan asks.
-        Change("plan/rules.py", "    ObjectMetadata,\n", "    EmptyFiles,\n    ObjectMetadata,\n"),
-        Change(
-            "plan/rules.py",
-            "    metadata: ObjectMetadata = ObjectMetadata.PRESERVE\n",
-            "    metadata: ObjectMetadata = ObjectMetadata.PRESERVE\n"
-            "    empty_files: EmptyFiles = EmptyFiles.PRESERVE\n",
-        ),
-        Change(
-            "plan/rules.py",
-            "            metadata=options.object_metadata,\n",
-            "            metadata=options.object_metadata,\n            empty_files=options.empty_files,\n",
-        ),
-        # What follows: an action that can be printed, counted and tested.
-        Change(
-            "plan/decide.py",
-            "    largest = rules.destination.object_bytes_max\n",
-            '    if source.size_bytes == 0 and rules.empty_files == "FAIL":\n'
-            '        return Refuse(source, "empty-file", "it has no bytes: see to it, or use empty_files PRESERVE")\n'
-            "    largest = rules.destination.object_bytes_max\n",
-        ),
-        # The two doors of the command line: which options it takes, and the flag with its help.
-        Change("config/request.py", '    "mtime",\n', '    "mtime",\n    "empty_files",\n'),
-        Change(
-            "cli/flags.py",
-            '    choice("mtime", "Whether modification times are kept."),\n',
-            '    choice("mtime", "Whether modification times are kept."),\n'
-            '    choice("empty-files", "Whether objects without a byte are copied."),\n',
-        ),
-    )
-)
+EDITS = (
+    # What a person can say; the flag's reader and the accepted values follow from ENUMS.
+    Edit(
+        "policy/options.py",
+        '"""`bytes_per_second` without a limit."""\n',
+        '''
+
+class EmptyFiles(StrEnum):
+    """Whether objects without a byte are copied."""
+
+    COPY = "COPY"
+    SKIP = "SKIP"
+''',
+    ),
+    Edit(
+        "policy/options.py",
+        "    object_metadata: ObjectMetadata = ObjectMetadata.PRESERVE\n",
+        "    empty_files: EmptyFiles = EmptyFiles.COPY\n",
+    ),
+    Edit("policy/options.py", '    "object_metadata": ObjectMetadata,\n', '    "empty_files": EmptyFiles,\n'),
+    # The policy file's field and its JSON Schema: one line about it.
+    Edit(
+        "policy/fields_dataset.py",
+        '    "object_metadata": "keep user metadata and content headers",\n',
+        '    "empty_files": "copy objects without a byte, or leave them",\n',
+    ),
+    # The two doors of the command line: which options it takes, and the flag with its help.
+    Edit("config/request.py", '    "object_metadata",\n', '    "empty_files",\n'),
+    Edit(
+        "cli/flags.py",
+        '    choice("mtime", "Whether modification times are kept."),\n',
+        '    choice("empty-files", "Whether objects without a byte are copied."),\n',
+    ),
+    # What a plan is told, what follows from it, and the reason's word in plans and reports.
+    Edit("plan/rules.py", "from ferryline.policy.options import (\n", "    EmptyFiles,\n"),
+    Edit(
+        "plan/rules.py",
+        "    metadata: ObjectMetadata = ObjectMetadata.PRESERVE\n",
+        "    empty_files: EmptyFiles = EmptyFiles.COPY\n",
+    ),
+    Edit(
+        "plan/rules.py",
+        "            metadata=options.object_metadata,\n",
+        "            empty_files=options.empty_files,\n",
+    ),
+    Edit(
+        "plan/decide.py",
+        "    if isinstance(pair, OnlySource):\n",
+        "        if pair.source.size_bytes == 0 and rules.empty_files is EmptyFiles.SKIP:\n"
+        "            return Keep(pair.source, Reason.EMPTY)\n",
+    ),
+    Edit(
+        "plan/decide.py", "from ferryline.policy.options import ", "EmptyFiles, "
+    ),
+    Edit("model/action.py", '    TRANSFER_ALL = "transfer-mode-all"\n', '    EMPTY = "empty-files-skip"\n'),
+)  # fmt: skip

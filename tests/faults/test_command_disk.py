@@ -84,12 +84,19 @@ def test_what_lies_below_a_folder_that_cannot_be_read_is_not_deleted(strict, use
     assert [(one["key"], one["kind"]) for one in said.document["failures"]] == [("locked/", "unreadable")]
 
 
-def test_a_file_that_cannot_be_read_fails_by_name_and_the_others_are_copied(strict, user, tmp_path, as_nobody):  # noqa: F811
+def test_a_file_that_cannot_be_read_fails_by_name_and_the_others_are_copied(
+    strict,
+    user,
+    tmp_path,
+    as_nobody,  # noqa: F811 - the fixture that was imported
+):
     (tmp_path / "data").mkdir()
     tree(tmp_path / "data", 4)
     os.chmod(tmp_path / "data" / "02", 0)
 
-    said = user.run("copy", str(tmp_path / "data"), url(strict, "destination"), "--json", state=tmp_path / "state")
+    said = user.run(
+        "copy", str(tmp_path / "data"), url(strict, "destination"), "--json", state=tmp_path / "state"
+    )
 
     assert said.code == 1
     assert [one["key"] for one in said.document["failures"]] == ["02"]
@@ -207,7 +214,14 @@ def test_a_damaged_state_is_refused_with_what_to_do_and_a_new_one_copies_nothing
 def test_a_state_from_an_older_backup_deletes_nothing_wrong(strict, user, tmp_path):
     """Rows that remember another time are rows whose tokens do not stand: the stores are compared."""
     strict.bucket("source").put_many({f"{number}": b"old %d" % number for number in range(9)})
-    words = ("copy", url(strict, "source"), str(tmp_path / "there"), "--json", "--preserve-deleted-files", "REMOVE")
+    words = (
+        "copy",
+        url(strict, "source"),
+        str(tmp_path / "there"),
+        "--json",
+        "--preserve-deleted-files",
+        "REMOVE",
+    )
     assert user.run(*words).code == 0
     subprocess.run(["cp", "-a", str(user.state), str(tmp_path / "backup")], check=True)
     strict.bucket("source").put("3", b"new 3")

@@ -36,10 +36,15 @@ class Scene:
     def set_up(self) -> None:
         self.here.clear()
         self.there.clear()
-        self.here.put_many({"new/1": b"new 1", "new/2": b"new 2", "changed": b"the new state", "equal": b"equal"})
+        self.here.put_many(
+            {"new/1": b"new 1", "new/2": b"new 2", "changed": b"the new state", "equal": b"equal"}
+        )
         self.here.put("large", LARGE, Put(part_bytes=PART))
         self.there.put_many({"changed": b"the old state", "equal": b"equal", "gone": b"not at the source"})
-        self.theirs = [self.there.open_upload("large", b"x" * PART, initiated=1.0), self.there.open_upload("other")]
+        self.theirs = [
+            self.there.open_upload("large", b"x" * PART, initiated=1.0),
+            self.there.open_upload("other"),
+        ]
         self.server.forget()
 
     def arrived(self) -> tuple[set[int], set[bytes]]:

@@ -212,21 +212,19 @@ def as_nobody(tmp_path):
     if os.geteuid() != 0:
         yield
         return
-    folder, opened = tmp_path, []
+    folder = tmp_path
     while folder != folder.parent:  # nobody must get as far as the test's folder
         mode = folder.stat().st_mode
         if mode & 0o011 != 0o011:
-            opened.append((folder, mode))
-            folder.chmod(mode | 0o011)  # group too: only the user id changes
+            folder.chmod(mode & 0o7777 | 0o011)  # group too: only the user id changes
         folder = folder.parent
+    # They stay so: another worker may be somebody in a folder beside this one.
     tmp_path.chmod(0o777)
     os.seteuid(65534)
     try:
         yield
     finally:
         os.seteuid(0)
-        for folder, mode in opened:
-            folder.chmod(mode & 0o7777)
 
 
 @pytest.mark.parametrize("mode", [0o000, 0o300, 0o400], ids=["nothing", "no-names", "no-entry"])

@@ -22,7 +22,9 @@ def paged():
 
 
 def mirrors(server, user, *more):
-    return user.run("copy", url(server, HERE), url(server, THERE), "--json", "--preserve-deleted-files", "REMOVE", *more)
+    return user.run(
+        "copy", url(server, HERE), url(server, THERE), "--json", "--preserve-deleted-files", "REMOVE", *more
+    )
 
 
 def test_without_a_fault_the_mirror_deletes_what_is_gone(paged, user):
@@ -103,7 +105,9 @@ def test_a_cut_answer_that_comes_whole_the_next_time_costs_nothing(paged, user, 
     assert sorted(deletes(paged)) == [b"017-old", b"044-old"]
 
 
-@pytest.mark.parametrize("how", [Listing.PAGE_LOST, Listing.KEYS_LOST, Listing.ENDED_EARLY, Listing.REORDERED])
+@pytest.mark.parametrize(
+    "how", [Listing.PAGE_LOST, Listing.KEYS_LOST, Listing.ENDED_EARLY, Listing.REORDERED]
+)
 def test_keys_that_a_listing_of_the_source_loses_are_not_deleted(paged, user, how):
     """Whichever request it is: what still exists is never deleted, because it is looked at a second time."""
     fired = 0
@@ -166,7 +170,9 @@ def test_a_source_that_lost_more_than_half_is_refused_with_3(strict, user):
     assert deletes(strict) == []
 
 
-@pytest.mark.parametrize("cap", [("--max-delete", "1", "--max-delete-percent", "100"), ("--max-delete-percent", "3")], ids=" ".join)
+@pytest.mark.parametrize(
+    "cap", [("--max-delete", "1", "--max-delete-percent", "100"), ("--max-delete-percent", "3")], ids=" ".join
+)
 def test_more_deletes_than_the_cap_are_refused_altogether_with_3(paged, user, cap):
     said = mirrors(paged, user, *cap)
 
@@ -177,7 +183,10 @@ def test_more_deletes_than_the_cap_are_refused_altogether_with_3(paged, user, ca
 
 @pytest.mark.parametrize("side", [HERE, THERE])
 def test_a_store_that_lists_out_of_order_is_sorted_and_works(user, side):
-    with StrictServer(HERE, settings=Settings(page_keys=10)) as one, StrictServer(THERE, settings=Settings(page_keys=10)) as two:
+    with (
+        StrictServer(HERE, settings=Settings(page_keys=10)) as one,
+        StrictServer(THERE, settings=Settings(page_keys=10)) as two,
+    ):
         (one if side == HERE else two).lie(Lie.LISTS_UNORDERED)
         one.bucket(HERE).put_many({f"{number:03}": b"bytes %d" % number for number in range(COUNT)})
         two.bucket(THERE).put_many({f"{number:03}": b"bytes %d" % number for number in range(0, COUNT, 2)})

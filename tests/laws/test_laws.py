@@ -6,7 +6,16 @@ import json
 import pytest
 
 from ferryline.pipeline.tally import Tally
-from ferryline.testing.strict import BucketSettings, Encryption, Fault, Lie, Put, Settings, StrictServer, fault
+from ferryline.testing.strict import (
+    BucketSettings,
+    Encryption,
+    Fault,
+    Lie,
+    Put,
+    Settings,
+    StrictServer,
+    fault,
+)
 from tests.commanding import deletes, other_than_listings, url
 from tests.laws.dying import Death, dying
 
@@ -57,7 +66,11 @@ def test_an_answer_to_complete_proves_nothing(server, sides, user, hasty):
     sides[0].put("large", LARGE, Put(part_bytes=PART))
     etag = sides[0].version("large").etag
     answer = f'<CompleteMultipartUploadResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Location>x</Location><Bucket>destination</Bucket><Key>large</Key><ETag>"{etag}"</ETag></CompleteMultipartUploadResult>'
-    lie = server.arm(Fault("CompleteMultipartUpload", fault.Page(answer.encode(), "application/xml"), key="large", times=None))
+    lie = server.arm(
+        Fault(
+            "CompleteMultipartUpload", fault.Page(answer.encode(), "application/xml"), key="large", times=None
+        )
+    )
 
     said = user.run(*words(server))
 
@@ -93,7 +106,9 @@ def test_a_source_that_is_replaced_between_two_ranges_is_never_mixed(server, sid
 
 
 def test_every_listed_object_is_counted_once_whatever_became_of_it(server, sides, user):
-    sides[0].put_many({"new": b"new", "same": b"same", "gone": b"gone", "bad": b"bad", "x.tmp": b"", "a/.ferryline/b": b""})
+    sides[0].put_many(
+        {"new": b"new", "same": b"same", "gone": b"gone", "bad": b"bad", "x.tmp": b"", "a/.ferryline/b": b""}
+    )
     sides[1].put("same", b"same")
     vanishes = server.arm(Fault("GetObject", fault.Remove(), key="gone"))
     refused = server.arm(Fault("GetObject", fault.Status("AccessDenied"), key="bad", times=None))
@@ -130,7 +145,9 @@ def test_a_sum_that_does_not_hold_fails_the_run(server, sides, user, monkeypatch
 def test_what_still_exists_is_never_deleted_however_a_listing_loses_it(server, sides, user):
     sides[0].put_many({f"{number:02}": b"%d" % number for number in range(8)})
     sides[1].put_many({f"{number:02}": b"%d" % number for number in range(8)})
-    lost = server.arm(Fault("ListObjectsV2", fault.List(fault.Listing.KEYS_LOST), bucket="source", times=None))
+    lost = server.arm(
+        Fault("ListObjectsV2", fault.List(fault.Listing.KEYS_LOST), bucket="source", times=None)
+    )
 
     assert user.run(*words(server, *REMOVE)).code == 0
 
@@ -193,7 +210,9 @@ def test_a_second_run_sends_nothing_where_only_the_ledger_tells(user):
 
 
 def parts_sent(server):
-    return collections.Counter(one.part_number for one in server.requests("UploadPart", "large") if one.status == 200)
+    return collections.Counter(
+        one.part_number for one in server.requests("UploadPart", "large") if one.status == 200
+    )
 
 
 def died(server, user, point, nth=1):
@@ -266,7 +285,9 @@ def test_no_secret_reaches_a_document_a_log_an_event_or_the_state(server, sides,
     (user.folder / "ferryline.yaml").write_text(POLICY.format(url=server.endpoint_url), "utf-8")
     sides[0].put("a", b"a")
 
-    said = user.run("copy", "us/", "eu/", "--json", "--events", str(user.folder / "events"), "--log-level", "TRANSFER")
+    said = user.run(
+        "copy", "us/", "eu/", "--json", "--events", str(user.folder / "events"), "--log-level", "TRANSFER"
+    )
 
     assert said.code == (5 if wrong else 0)
     assert SECRET not in said.out + said.err
@@ -301,7 +322,9 @@ def test_every_key_arrives_byte_for_byte(server, sides, user):
     assert sides[1].contents() == {key.encode(): body for key, body in bodies.items()}
 
 
-@pytest.mark.parametrize("key", ["esc\x1b[2J", "line\nkey", "bidi\u202ekey", "tab\tkey", "cr\rkey", "\x9b31m"])
+@pytest.mark.parametrize(
+    "key", ["esc\x1b[2J", "line\nkey", "bidi\u202ekey", "tab\tkey", "cr\rkey", "\x9b31m"]
+)
 def test_no_key_can_break_out_of_its_line(server, sides, user, key):
     sides[0].put_many({key: b"a", "fine": b""})
     refused = server.arm(Fault("GetObject", fault.Status("AccessDenied"), key=key, times=None))

@@ -71,7 +71,11 @@ DESTINATION_FAULTS = {
     "upload-vanishes": ("UploadPart", fault.UploadVanishes(), Phase.BEFORE),
     "complete-error": ("CompleteMultipartUpload", ERROR, Phase.BEFORE),
     "complete-answer-lost": ("CompleteMultipartUpload", fault.Close(), Phase.AFTER),
-    "complete-late-error": ("CompleteMultipartUpload", fault.Status("InternalError", status=200), Phase.BEFORE),
+    "complete-late-error": (
+        "CompleteMultipartUpload",
+        fault.Status("InternalError", status=200),
+        Phase.BEFORE,
+    ),
     "abort-error": ("AbortMultipartUpload", ERROR, Phase.BEFORE),
     "delete-error": ("DeleteObject", ERROR, Phase.BEFORE),
     "delete-answer-lost": ("DeleteObject", fault.Close(), Phase.AFTER),
@@ -152,13 +156,23 @@ class Machine(RuleBasedStateMachine):
 
     # -- faults ------------------------------------------------------------------------------------
 
-    @rule(name=st.sampled_from(sorted(SOURCE_FAULTS)), nth=st.integers(1, 4), times=st.sampled_from((1, 2, 20)))
+    @rule(
+        name=st.sampled_from(sorted(SOURCE_FAULTS)), nth=st.integers(1, 4), times=st.sampled_from((1, 2, 20))
+    )
     def arm_at_the_source(self, name, nth, times):
         operation, what, phase = SOURCE_FAULTS[name]
         times = 1 if isinstance(what, fault.Overwrite | fault.Remove) else times
-        self.arm(Fault(operation, what, key=self.reach(operation), bucket="source", nth=nth, times=times, phase=phase))
+        self.arm(
+            Fault(
+                operation, what, key=self.reach(operation), bucket="source", nth=nth, times=times, phase=phase
+            )
+        )
 
-    @rule(name=st.sampled_from(sorted(DESTINATION_FAULTS)), nth=st.integers(1, 4), times=st.sampled_from((1, 2, 20)))
+    @rule(
+        name=st.sampled_from(sorted(DESTINATION_FAULTS)),
+        nth=st.integers(1, 4),
+        times=st.sampled_from((1, 2, 20)),
+    )
     def arm_at_the_destination(self, name, nth, times):
         operation, what, phase = DESTINATION_FAULTS[name]
         self.arm(Fault(operation, what, bucket="destination", nth=nth, times=times, phase=phase))
@@ -200,7 +214,9 @@ class Machine(RuleBasedStateMachine):
             except BaseException as problem:
                 broken.append(problem)
 
-        runners = [threading.Thread(target=other, args=(state,)) for state in (self.state(False), self.state(True))]
+        runners = [
+            threading.Thread(target=other, args=(state,)) for state in (self.state(False), self.state(True))
+        ]
         for one in runners:
             one.start()
         for one in runners:
@@ -221,7 +237,10 @@ class Machine(RuleBasedStateMachine):
         }
         words = request.words(url(self.server, "source"), (url(self.server, "destination"),), flags)
         surroundings = request.surroundings(
-            str(state), around, request.Listeners(lambda _: None), tasks.Pressure(retry_attempts=3, throttle_patience_seconds=5)
+            str(state),
+            around,
+            request.Listeners(lambda _: None),
+            tasks.Pressure(retry_attempts=3, throttle_patience_seconds=5),
         )
         surroundings = dataclasses.replace(surroundings, chance=random.Random(self.count))
         return door.copy(request.task(words, around), surroundings)
@@ -296,6 +315,10 @@ Machine.TestCase.settings = settings(
 class TestMachine(Machine.TestCase):
     @pytest.fixture(autouse=True)
     def at_once(self, monkeypatch):
-        for name, value in {"ACCESS_KEY_ID": ACCESS_KEY, "SECRET_ACCESS_KEY": SECRET_KEY, "REGION": REGION}.items():
+        for name, value in {
+            "ACCESS_KEY_ID": ACCESS_KEY,
+            "SECRET_ACCESS_KEY": SECRET_KEY,
+            "REGION": REGION,
+        }.items():
             monkeypatch.setenv(f"AWS_{name}", value)
         monkeypatch.setattr(retry.Retry, "delay", lambda _self, _times, _asked: 0.0)

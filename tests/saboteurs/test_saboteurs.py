@@ -24,7 +24,7 @@ class Verdict:
     output: str
 
 
-def run_against(package_parent: Path, node: str) -> Verdict:
+def run_against(package_parent: Path, node: str, scratch: Path) -> Verdict:
     environment = {
         **os.environ,
         "PYTHONPATH": f"{package_parent}{os.pathsep}{ROOT}",
@@ -42,18 +42,20 @@ def run_against(package_parent: Path, node: str) -> Verdict:
             "-p",
             "no:xdist",
             "--no-header",
+            f"--basetemp={scratch}",
             *node.split(),
         ],
         cwd=ROOT,
         env=environment,
         capture_output=True,
         text=True,
-        timeout=170,
+        timeout=380,
         check=False,
     )
     return Verdict(finished.returncode, finished.stdout[-3000:] + finished.stderr[-1000:])
 
 
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("saboteur", catalogue.SABOTEURS, ids=lambda one: one.name)
 def test_the_law_catches_its_saboteur(saboteur: catalogue.Saboteur, tmp_path: Path) -> None:
     copy = tmp_path / "src" / "ferryline"
@@ -63,7 +65,7 @@ def test_the_law_catches_its_saboteur(saboteur: catalogue.Saboteur, tmp_path: Pa
     assert text.count(saboteur.line) == 1, f"{saboteur.name}: its line must stand once in {saboteur.file}"
     victim.write_text(text.replace(saboteur.line, saboteur.sabotage), "utf-8")
 
-    verdict = run_against(copy.parent, saboteur.test)
+    verdict = run_against(copy.parent, saboteur.test, tmp_path / "scratch")
 
     assert verdict.code == 1, f"{saboteur.name} survived {saboteur.test}:\n{verdict.output}"
     assert "error" not in verdict.output.splitlines()[-1], verdict.output

@@ -267,7 +267,7 @@ def test_a_bucket_may_be_named_by_the_host():
         client.close()
 
 
-def test_the_fixtures_give_two_regions(strict_pair):
+def test_the_fixtures_give_two_regions(strict_pair):  # noqa: F811
     first, second = strict_pair
 
     assert (first.bucket("source").keys(), second.bucket("destination").keys()) == ([], [])

@@ -6,7 +6,9 @@ With `--json`, stdout carries one JSON document and nothing else; people read st
 import json
 import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TextIO
+
+from ferryline import errors
 
 
 class Console:
@@ -18,16 +20,28 @@ class Console:
     def document(self, document: Mapping[str, Any]) -> None:
         """Print the one JSON document of a command, if `--json` asked for it."""
         if self.json_mode:
-            sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
-            sys.stdout.flush()
+            _tell(sys.stdout, json.dumps(document, indent=2, ensure_ascii=False))
 
     def say(self, text: str) -> None:
         """Tell a person the result: on stdout, or on stderr under `--json`."""
-        stream = sys.stderr if self.json_mode else sys.stdout
-        stream.write(text + "\n")
-        stream.flush()
+        _tell(sys.stderr if self.json_mode else sys.stdout, text)
 
     def note(self, text: str) -> None:
         """Tell a person something on the way: always stderr."""
-        sys.stderr.write(text + "\n")
-        sys.stderr.flush()
+        _tell(sys.stderr, text)
+
+
+def _tell(stream: TextIO, text: str) -> None:
+    """Write a line. What the stream's encoding lacks is escaped, rather than nothing told at all."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    plain = text.encode(encoding, "backslashreplace").decode(encoding)
+    try:
+        stream.write(plain + "\n")
+        stream.flush()
+    except BrokenPipeError:
+        raise  # nobody reads any more: click ends the process quietly
+    except OSError as problem:
+        raise errors.DiskFailed(
+            f"the result could not be written: {problem.strerror or problem}",
+            advice="free space where the output goes; the state and the report folder hold it too",
+        ) from problem

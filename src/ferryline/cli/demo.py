@@ -14,6 +14,7 @@ from pathlib import Path
 
 import click
 
+from ferryline import errors
 from ferryline.cli import main as door
 from ferryline.model import exitcode
 from ferryline.model.units import show_bytes
@@ -197,6 +198,8 @@ def _run(*words: str) -> int:
     """Run one command line of this program, and show it as it would be typed."""
     click.echo(click.style(f"$ ferryline {' '.join(words)}", bold=True))
     code = door.run([*words, "--quiet"])
+    if code > 128:
+        raise errors.Interrupted(code - 128)
     if code:
         click.echo(f"(exit code {code})")
     return code

@@ -58,7 +58,10 @@ class Session:
     ) -> None:
         if self._screen is not None:
             self._screen.close()
-        self._closing.close()
+        try:
+            self._closing.close()
+        except OSError as problem:  # the last lines did not fit
+            self._lose_events(problem)
 
     def surroundings(self) -> tasks.Surroundings:
         """What a run of this command borrows."""
@@ -70,13 +73,27 @@ class Session:
     def _hear(self, fact: event.Event) -> None:
         self._progress.hear(fact)
         if self._events is not None:
-            self._events.write(lines.line(fact) + "\n")
+            self._write(self._events, fact)
         if self._screen is None:
             return
         now = self._clock.monotonic()
         if now - self._shown >= (_BAR_SECONDS if self._screen.is_terminal else _LINE_SECONDS):
             self._shown = now
             self._screen.show(progress.line(self._progress.picture()))
+
+    def _write(self, events: TextIO, fact: event.Event) -> None:
+        try:
+            events.write(lines.line(fact) + "\n")
+        except OSError as problem:
+            self._lose_events(problem)
+
+    def _lose_events(self, problem: OSError) -> None:
+        """Losing events costs insight, never correctness: one note, and the run goes on."""
+        if self._events is not None:
+            self._events = None
+            self.speak.note(
+                f"ferryline: --events {self._events_path} could not be written to its end: {problem.strerror}"
+            )
 
 
 class _Screen:

@@ -5,6 +5,7 @@ Nothing below this room prints or exits.
 """
 
 import gc
+import os
 import sys
 
 import click
@@ -65,7 +66,7 @@ def run(arguments: list[str]) -> int:
 
 def describe(error: errors.FerrylineError) -> str:
     """What an error says to a person: place, what happened, then what to do on a line of its own."""
-    place = f"{error.place}: " if error.place else ""
+    place = f"{error.place}: " if error.place and error.place not in error.message else ""
     advice = f"\n  {error.advice}" if error.advice else ""
     if isinstance(error, errors.BrokenInvariant):
         advice += "\n  this is a bug in Ferryline; nothing further was done; please report it"
@@ -74,7 +75,15 @@ def describe(error: errors.FerrylineError) -> str:
 
 def main() -> None:
     """The console script."""
+    _stand_in_for_closed_streams()
     sys.exit(run(sys.argv[1:]))
+
+
+def _stand_in_for_closed_streams() -> None:
+    """Open the null device for each standard stream that the process was started without."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115  # for as long as the process lives
 
 
 if __name__ == "__main__":

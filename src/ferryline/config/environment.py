@@ -39,12 +39,20 @@ class Environment:
             return Path(home) / "ferryline"
         if "://" in text and not text.startswith("file:///"):
             raise errors.BadUsage(
-                f"--state {text}: copy, plan and verify keep their state in a folder of this host",
+                # The rest of such a URL may hold a password.
+                f"--state {text.partition('://')[0]}://…: copy, plan and verify keep their state in a folder "
+                "of this host",
                 advice="give a local folder; nothing in it is needed to carry on elsewhere",
             )
         return self.working_directory / text.removeprefix("file://")
 
 
 def read() -> Environment:
-    """The environment of this process, copied."""
-    return Environment(dict(os.environ), Path.cwd())
+    """The environment of this process, copied. Raises BadUsage where the working directory is gone."""
+    try:
+        here = Path.cwd()
+    except OSError as problem:
+        raise errors.BadUsage(
+            f"the working directory cannot be used: {problem.strerror}", advice="change to one that exists"
+        ) from problem
+    return Environment(dict(os.environ), here)

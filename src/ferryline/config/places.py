@@ -1,10 +1,11 @@
 """What a person typed for SRC and DST, as locations, with the refusals that belong to the whole command."""
 
-import re
+import os
 from dataclasses import dataclass
 
 from ferryline import errors
 from ferryline.model import place
+from ferryline.model.key import is_reserved, printable
 from ferryline.policy import interpolation, location, overlap, places, values
 
 
@@ -22,21 +23,24 @@ class Ground:
 
     def single_object(self, text: str) -> tuple[place.Location, bytes]:
         """The folder that holds one object, and the object's key there. Raises BadLocation for a folder."""
-        name = text.partition("/")[0]
-        if self.policy is not None and name in self.policy.locations:
-            parent, _, leaf = text.rpartition("/")
-            if not leaf:
-                raise errors.BadLocation(
-                    f"{text!r} names a folder, not a single object", advice="write the whole key"
-                )
-            return self.folder(parent), leaf.encode("utf-8", "surrogateescape")
-        return location.parse_object(text, self.working_directory)
+        if not self._is_declared(text):
+            return location.parse_object(text, self.working_directory)
+        parent, _, leaf = text.rpartition("/")
+        if not parent or not leaf:
+            raise errors.BadLocation(
+                f"{text!r} names a folder, not a single object", advice="write the whole key"
+            )
+        return self.folder(parent), leaf.encode("utf-8", "surrogateescape")
 
     def object_destination(self, text: str, key: bytes) -> tuple[place.Location, bytes]:
         """Where a single object goes: into a folder under its own name, or to the key that was written."""
-        if text.endswith("/") or re.fullmatch(r"s3://[^/]+(\?.*)?|\.{1,2}", text):
+        if location.names_folder(text) or (self._is_declared(text) and "/" not in text):
             return self.folder(text), key
         return self.single_object(text)
+
+    def _is_declared(self, text: str) -> bool:
+        """Whether `text` begins with the name of a location of the policy."""
+        return self.policy is not None and text.partition("/")[0] in self.policy.locations
 
 
 def refuse_overlap(source: place.Location, destinations: tuple[place.Location, ...]) -> None:
@@ -55,10 +59,22 @@ def _overlap(left: place.Location, right: place.Location) -> bool:
             same = (left.bucket, left.access.endpoint_url) == (right.bucket, right.access.endpoint_url)
             return same and (left.prefix.startswith(right.prefix) or right.prefix.startswith(left.prefix))
         case place.FileLocation(), place.FileLocation():
-            first, second = left.root.rstrip("/") + "/", right.root.rstrip("/") + "/"
+            # Symbolic links lead into the same folder by another name.
+            first, second = (os.path.realpath(one.root).rstrip("/") + "/" for one in (left, right))
             return first.startswith(second) or second.startswith(first)
         case _:
             return left == right
+
+
+def refuse_reserved(location: place.Location, key: bytes = b"") -> None:
+    """Refuse what lies in a `.ferryline` folder of a bucket: it is never data, and never written by hand."""
+    prefix = location.prefix if isinstance(location, place.S3Location) else b""
+    if is_reserved(prefix + key):
+        raise errors.BadUsage(
+            f"{printable(prefix + key)} lies in a .ferryline folder, which is Ferryline's own",
+            advice="name another key or folder: nothing there is data",
+            place=location.url,
+        )
 
 
 def refuse_residency(policy: values.Policy | None, locations: tuple[place.Location, ...]) -> None:

@@ -14,7 +14,7 @@ from ferryline import errors
 from ferryline.config import environment, places
 from ferryline.model import event, units
 from ferryline.pipeline import task as tasks
-from ferryline.policy import credentials, document, filters, interpolation, options, values
+from ferryline.policy import filters, interpolation, options, values
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +71,15 @@ class Listeners:
 
 def policy(files: tuple[str, ...], around: environment.Environment) -> values.Policy | None:
     """The policy: the files given by `-f`, else `ferryline.yaml` of the working directory if it is there."""
-    if files:
-        wanted = [around.working_directory / one for one in files]
-        return document.load(wanted, credentials=around.credentials_file)
+    wanted = [around.working_directory / one for one in files]
     default = around.working_directory / environment.POLICY_FILE
-    return document.load([default], credentials=around.credentials_file) if default.is_file() else None
+    if not wanted and default.is_file():
+        wanted = [default]
+    if not wanted:
+        return None
+    from ferryline.policy import document  # the reader of policy files is loaded where there is one
+
+    return document.load(wanted, credentials=around.credentials_file)
 
 
 def sources(around: environment.Environment) -> interpolation.Sources:
@@ -83,6 +87,8 @@ def sources(around: environment.Environment) -> interpolation.Sources:
     plain = interpolation.Sources(around.variables)
     if around.credentials_file is None:
         return plain
+    from ferryline.policy import credentials
+
     return dataclasses.replace(plain, credentials=credentials.reader(around.credentials_file, plain))
 
 
@@ -98,6 +104,11 @@ def task(words: Words, around: environment.Environment) -> tasks.Task:
     object_key: bytes | None = None
     object_name: bytes | None = None
     if words.single_object:
+        if words.include or words.exclude:
+            raise errors.BadUsage(
+                "--include and --exclude choose among the keys of a folder; --object names the one key",
+                advice="leave the patterns out, or copy the folder",
+            )
         source, object_key = ground.single_object(words.source)
         destination, object_name = ground.object_destination(words.destinations[0], object_key)
         if source == destination and object_key == object_name:
@@ -105,6 +116,8 @@ def task(words: Words, around: environment.Environment) -> tasks.Task:
     else:
         source, destination = ground.folder(words.source), ground.folder(words.destinations[0])
         places.refuse_overlap(source, (destination,))
+    places.refuse_reserved(source, object_key or b"")
+    places.refuse_reserved(destination, object_name or b"")
     places.refuse_residency(declared, (source, destination))
     return tasks.Task(
         source=source,

@@ -69,8 +69,9 @@ async def ahead(pages: AsyncIterator[Page]) -> AsyncGenerator[Page, None]:
             fetching = asyncio.ensure_future(_next(pages))
             yield page
     finally:
-        fetching.cancel()
-        await asyncio.wait([fetching])
+        if not fetching.done():  # a cancelled caller must not be stopped here before it has closed `pages`
+            fetching.cancel()
+            await asyncio.wait([fetching])
         if not fetching.cancelled():
             fetching.exception()  # a failure that nobody is left to read: the caller has stopped already
         if isinstance(pages, Closes):

@@ -83,13 +83,13 @@ class FileLocation:
 
     @property
     def url(self) -> str:
-        """The location for people and documents."""
-        return f"file://{self.root}/" if self.root != "/" else "file:///"
+        """The location for people and documents: bytes of a name that are no UTF-8 are escaped."""
+        return self.identity.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
     @property
     def identity(self) -> str:
         """What makes two locations the same place."""
-        return self.url
+        return f"file://{self.root}/" if self.root != "/" else "file:///"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from ferryline import errors, transfer
 from ferryline.listing.coverage import Coverage
-from ferryline.listing.join import RemembersNothing
 from ferryline.model import action, finding, outcome
 from ferryline.model.run import Consistency, Phase
 from ferryline.pipeline import ends as opening
@@ -23,7 +22,7 @@ from ferryline.pipeline.run import Run
 from ferryline.pipeline.tally import Tally
 from ferryline.plan import guard
 from ferryline.plan.classify import Classified
-from ferryline.policy.options import VerifyMode
+from ferryline.policy.options import TransferMode, VerifyMode
 from ferryline.state.ledger import Ledger
 from ferryline.verify import audit, prove
 
@@ -111,6 +110,9 @@ class CopyRun:
             run.recorder.enter(Phase.PREPARING)
         ledger = run.ledger()
         view = run.view(ends, ledger)
+        if not first:
+            # TransferMode ALL has sent everything once; a second time would never find the listing at rest.
+            view = scanning.ruled(view, transfer_mode=TransferMode.CHANGED)
         with ledger.update() as update:
             remembering = Remembering(update)
             try:
@@ -270,7 +272,7 @@ class CopyRun:
         """Files are always hashed: a size and a time prove nothing about a disk."""
         if not (ends.source.capabilities.hashes_locally or ends.destination.capabilities.hashes_locally):
             return
-        view = self._run.view(ends, RemembersNothing())
+        view = scanning.ruled(self._run.view(ends, self._run.ledger()), transfer_mode=TransferMode.CHANGED)
         pairs = scanning.every_pair(view, await scanning.scope(view))
         checking = self._run.checking(self._rename)
         async with contextlib.aclosing(

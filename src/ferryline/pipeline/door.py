@@ -8,7 +8,7 @@ import contextlib
 import tempfile
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from ferryline import errors
 from ferryline.pipeline import loop, planning, verifying
@@ -28,25 +28,29 @@ def copy(task: Task, around: Surroundings) -> RunFacts:
     cannot be used.
     """
     with open_state(around.state_folder, around.clock) as state:
-        run = Run(task, around, state)
-        copying = CopyRun(run)
-        stopped = _stopped(copying.run())
-        if isinstance(stopped, errors.ListingUnordered):
-            # Seen once, sorted from then on: what was copied until now is found equal by the second try.
-            run = Run(task, around, state, unordered=frozenset({stopped.place}))
+        unordered: frozenset[str] = frozenset()
+        while True:
+            run = Run(task, around, state, unordered)
             copying = CopyRun(run)
             stopped = _stopped(copying.run())
-        return run.ended(copying.consistency, stopped)
+            if not _news(stopped, unordered):
+                return run.ended(copying.consistency, stopped)
+            # Seen once, sorted from then on: what was copied until now is found equal by the next try.
+            run.recorder.close()
+            unordered |= {stopped.place}
 
 
 def plan(task: Task, around: Surroundings) -> dict[str, Any]:
     """What `copy` would do, as the plan's document. Raises what stopped it. Nothing is written anywhere."""
     with _looked_into(around) as state:
-        try:
-            return loop.run(planning.plan(Run(task, around, state)))
-        except errors.ListingUnordered as unordered:
-            again = Run(task, around, state, unordered=frozenset({unordered.place}))
-            return loop.run(planning.plan(again))
+        unordered: frozenset[str] = frozenset()
+        while True:
+            try:
+                return loop.run(planning.plan(Run(task, around, state, unordered)))
+            except errors.ListingUnordered as stopped:
+                if not _news(stopped, unordered):
+                    raise
+                unordered |= {stopped.place}
 
 
 @contextlib.contextmanager
@@ -54,7 +58,7 @@ def _looked_into(around: Surroundings) -> Iterator[State]:
     """The state to read from; where there is none yet, an empty one that is thrown away."""
     with contextlib.ExitStack() as closing:
         folder = around.state_folder
-        if not folder.exists():
+        if not _is_there(folder):
             folder = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="ferryline-plan-")))
         yield closing.enter_context(open_state(folder, around.clock))
 
@@ -62,14 +66,32 @@ def _looked_into(around: Surroundings) -> Iterator[State]:
 def verify(task: Task, around: Surroundings, sample: Sample) -> VerifyFacts:
     """Compare and repair nothing; `facts.stopped` holds what ended the verification early."""
     with open_state(around.state_folder, around.clock) as state:
-        run = Run(task, around, state)
-        found = Inspection()
-        stopped = _stopped(verifying.verify(run, sample, found))
-        if isinstance(stopped, errors.ListingUnordered):
-            run = Run(task, around, state, unordered=frozenset({stopped.place}))
-            found = Inspection()
+        unordered: frozenset[str] = frozenset()
+        while True:
+            run, found = Run(task, around, state, unordered), Inspection()
             stopped = _stopped(verifying.verify(run, sample, found))
-        return run.inspected(found, sample, stopped)
+            if not _news(stopped, unordered):
+                return run.inspected(found, sample, stopped)
+            run.recorder.close()
+            unordered |= {stopped.place}
+
+
+def _is_there(folder: Path) -> bool:
+    """False only where there is nothing yet; what cannot be looked at is for `open_state` to refuse."""
+    try:
+        folder.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def _news(
+    stopped: errors.FerrylineError | None, unordered: frozenset[str]
+) -> TypeGuard[errors.ListingUnordered]:
+    """Whether a place was seen to list out of order that was not yet known to: it can be sorted then."""
+    return isinstance(stopped, errors.ListingUnordered) and stopped.place not in unordered
 
 
 def _stopped(work: Coroutine[Any, Any, None]) -> errors.FerrylineError | None:

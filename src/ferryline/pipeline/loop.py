@@ -49,9 +49,11 @@ async def _guarded(work: Coroutine[Any, Any, Answer]) -> Answer:
             break  # not the main thread: whoever owns the process owns its signals
     try:
         return await task
-    except asyncio.CancelledError:
-        if caught:
-            raise errors.Interrupted(caught[0]) from None
+    except errors.BrokenInvariant:
+        raise
+    except (asyncio.CancelledError, Exception) as end:
+        if caught:  # whatever else went wrong while the run was being stopped
+            raise errors.Interrupted(caught[0]) from end
         raise
     finally:
         for number in SIGNALS:

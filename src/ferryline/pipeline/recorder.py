@@ -111,6 +111,8 @@ class Recorder:
 
     def _give_up(self, problem: OSError) -> None:
         folder, self._folder = self._folder, None
+        if folder is None:
+            return  # said already
         self.warn(
             f"the report in {folder} could not be written: {problem.strerror or problem}",
             "the run goes on without it; free space there or choose another folder with --report",

@@ -5,6 +5,7 @@
 
 import dataclasses
 import json
+import os
 import random
 from collections.abc import Callable
 from datetime import datetime
@@ -96,10 +97,15 @@ class Run:
             rename=rename,
         )
 
-    def begin(self) -> None:
-        """Tell everybody that the run begins."""
+    def announce(self) -> None:
+        """Tell the listeners that the run begins."""
         source, destination = self.task.source.url, self.task.destinations[0].url
         self.recorder.emit(event.RunStarted(self.run_id, source, (destination,)))
+
+    def begin(self) -> None:
+        """Tell everybody that the run begins, the state too."""
+        self.announce()
+        source, destination = self.task.source.url, self.task.destinations[0].url
         self.state.runs.started(self.run_id, source, destination, self.began_at)
         self._recorded = True
 
@@ -127,7 +133,7 @@ class Run:
             requests=dict(self.recorder.requests),
             warnings=tuple(self.recorder.warnings),
             stopped=stopped,
-            report=str(self.recorder.report) if self.recorder.report else None,
+            report=self._report(),
             policy_digest=self.task.policy_digest,
         )
         facts = self._record(facts)
@@ -171,10 +177,15 @@ class Run:
             requests=dict(self.recorder.requests),
             warnings=tuple(self.recorder.warnings),
             stopped=stopped,
-            report=str(self.recorder.report) if self.recorder.report else None,
+            report=self._report(),
         )
         self.recorder.emit(event.RunEnded(self.run_id, facts.status.value, facts.exit_code))
         return facts
+
+    def _report(self) -> str | None:
+        """The report folder's path for documents, which hold nothing but UTF-8."""
+        folder = self.recorder.report
+        return None if folder is None else os.fsencode(folder).decode("utf-8", "backslashreplace")
 
     def _pace(self) -> pace.Pace | None:
         rate = self.task.options.bytes_per_second

@@ -8,13 +8,13 @@ import contextlib
 import dataclasses
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from ferryline import errors
 from ferryline.listing import ranges as key_ranges
 from ferryline.listing import survey
 from ferryline.listing.coverage import Coverage
-from ferryline.listing.join import Remembers, RemembersNothing
+from ferryline.listing.join import Remembers
 from ferryline.model import event
 from ferryline.model.action import Action
 from ferryline.model.key import KeyRange
@@ -131,16 +131,30 @@ async def scan(view: View, ranges: tuple[KeyRange, ...], coverage: Coverage) -> 
                     yield action
 
 
+def ruled(view: View, **changed: Any) -> View:
+    """The same view with some fields of its rules replaced."""
+    return dataclasses.replace(view, rules=dataclasses.replace(view.rules, **changed))
+
+
 async def every_pair(view: View, ranges: tuple[KeyRange, ...]) -> AsyncGenerator[Both, None]:
-    """Every selected key that is on both sides, whatever the ledger or the ETags say. Close it early."""
-    rules = dataclasses.replace(
+    """Every selected key that is on both sides, whatever the ledger or the ETags say. Close it early.
+
+    What OverwriteMode NEVER keeps as it is, is left out: nobody promised that it is equal.
+    """
+    all_rules = dataclasses.replace(
         view.rules, transfer_mode=TransferMode.ALL, overwrite_mode=OverwriteMode.ALWAYS
     )
-    bare = dataclasses.replace(view, remembered=RemembersNothing(), rules=rules)
-    async with contextlib.aclosing(
-        pages(bare, ranges, Coverage(view.ends.destination.place, ranges))
-    ) as found:
-        async for classified in found:
+    keeps = view.rules.overwrite_mode is OverwriteMode.NEVER
+    sides = survey.Sides(view.ends.source_listing, view.ends.destination_listing, view.remembered)
+    async with contextlib.aclosing(survey.survey(sides, ranges, view.ranges_max)) as joined:
+        async for page in joined:
+            classified = columns.classify(page, all_rules)
+            view.emit(event.PageCompared(classified.counts.listed, classified.counts.same))
+            kept = _kept_keys(columns.classify(page, view.rules)) if keeps else frozenset()
             for pair in classified.pairs():
-                if isinstance(pair, Both):
+                if isinstance(pair, Both) and pair.source.key not in kept:
                     yield pair
+
+
+def _kept_keys(page: Classified) -> frozenset[bytes]:
+    return frozenset(page.kept_rows.column("key").to_pylist())

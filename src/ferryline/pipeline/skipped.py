@@ -23,6 +23,9 @@ _ADVICE = {
 }
 
 
+NOT_CARRIED_ADVICE = "see docs/explanation/what-is-kept.md"
+
+
 class Reason(Protocol):
     """Why a name is no object. Its value is a stable word."""
 
@@ -90,15 +93,20 @@ def counted(skips: Skips, filters: Filters) -> Counter[str]:
     return Counter(one.reason.value for one in skips.items if filters.selects(one.key))
 
 
+def not_carried(skips: Skips, filters: Filters) -> dict[str, int]:
+    """How many names of each kind of file that is not carried were passed over, by the word for it."""
+    kinds = {reason.value for reason in skips.totals if reason.excluded}
+    return {word: count for word, count in sorted(counted(skips, filters).items()) if word in kinds}
+
+
 def fold_source(skips: Skips, filters: Filters, tally: Tally, recorder: Recorder) -> None:
     """Count what the source's walk passed over: excluded by kind, or failed by name."""
     by_reason = counted(skips, filters)
-    carried_not = {reason.value for reason in skips.totals if reason.excluded}
-    for word, count in sorted(by_reason.items()):
-        if word in carried_not:
-            tally.counts.listed += count
-            tally.counts.excluded += count
-            recorder.warn(f"not carried: {count} {word}", "see docs/explanation/what-is-kept.md")
+    carried_not = not_carried(skips, filters)
+    for word, count in carried_not.items():
+        tally.counts.listed += count
+        tally.counts.excluded += count
+        recorder.warn(f"not carried: {count} {word}", NOT_CARRIED_ADVICE)
     named = [one for one in skips.items if not one.reason.excluded and filters.selects(one.key)]
     for one in named:
         tally.counts.listed += 1

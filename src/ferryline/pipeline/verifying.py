@@ -32,6 +32,7 @@ from ferryline.verify.sample import Sample
 
 async def verify(run: Run, sample: Sample, found: Inspection) -> None:
     """Compare both ends of a task into `found`. Raises what stops a run."""
+    run.announce()
     run.recorder.enter(Phase.VERIFYING)
     async with opening.opened(run.task, run.opening()) as ends:
         await opening.check_mount(ends.source, run.task, run.memory)
@@ -40,13 +41,20 @@ async def verify(run: Run, sample: Sample, found: Inspection) -> None:
             with ledger.update() as update:
                 remembering = Remembering(update)
                 verification = _Verification(run, ends, found, remembering)
-                if ends.source.capabilities.hashes_locally or ends.destination.capabilities.hashes_locally:
-                    await verification.read_everything()
-                else:
-                    await verification.compare(ledger)
-                    if sample.percent:
-                        await verification.read_sample(sample)
-                remembering.flush()
+                try:
+                    if (
+                        ends.source.capabilities.hashes_locally
+                        or ends.destination.capabilities.hashes_locally
+                    ):
+                        await verification.read_everything()
+                    else:
+                        await verification.compare(ledger)
+                        if sample.percent:
+                            await verification.read_sample(sample)
+                finally:
+                    # What was found bad until a stop stays distrusted.
+                    remembering.flush()
+                    update.checkpoint()
                 update.commit()
 
 
@@ -133,6 +141,10 @@ class _Verification:
                         self._found.mismatch(inspecting.missing(pair.source.key))  # type: ignore[union-attr]  # orphans are no undecided rows under ALL
         skips = skipped.skips_of(self._ends.source)
         if skips is not None:
+            for word, count in skipped.not_carried(skips, self._run.task.filters).items():
+                self._found.source_objects += count
+                self._found.excluded += count
+                self._run.recorder.warn(f"not carried: {count} {word}", skipped.NOT_CARRIED_ADVICE)
             for one in skips.items:
                 if not one.reason.excluded and self._run.task.filters.selects(one.key):
                     self._found.mismatch(

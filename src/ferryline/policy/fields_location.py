@@ -79,6 +79,22 @@ class InTransitEncryption(StrEnum):
     TLS1_2 = "TLS1_2"
 
 
+class FileSystemType(StrEnum):
+    """Which FSx a file system is; its ARN does not say."""
+
+    WINDOWS = "WINDOWS"
+    LUSTRE = "LUSTRE"
+    OPENZFS = "OPENZFS"
+    ONTAP = "ONTAP"
+
+
+class BucketPolicy(StrEnum):
+    """Whether another account's bucket policy already names the role that `deploy` makes."""
+
+    ATTACHED = "attached"
+    PENDING = "pending"
+
+
 TAGS = MapOf(
     Text("a tag's value", length_max=256),
     "tags",
@@ -191,9 +207,17 @@ AWS = Record(
         Field("in_transit_encryption", Choice(InTransitEncryption), "encryption on the way to EFS"),
         Field("storage_virtual_machine_arn", ARN, "the FSx for ONTAP storage virtual machine"),
         Field("agent_arns", ListOf(ARN, "ARNs", 1, 8), "DataSync agents that reach the location"),
+        Field("bucket_policy", Choice(BucketPolicy), "for a bucket of the account `account_id`: whether its "
+              "policy already names the role that deploy makes"),
+        Field("file_system_type", Choice(FileSystemType), "which FSx it is"),
+        Field("path", Text("a path"), "the folder inside the file system that `url` names", default="/"),
+        Field("user", open_text("a user's name"), "the Windows user who reads or writes the file system"),
+        Field("password", Secret(), "that user's password, as a reference"),
+        Field("domain", open_text("a Windows domain"), "that user's domain"),
+        Field("opted_in", Flag(), "the account has enabled this region", default="false"),
     ),
     lambda found, spot, reading: values.AwsSettings(**found),
-)
+)  # fmt: skip
 
 _S3_ONLY = (
     "endpoint_url", "addressing_style", "ca_bundle", "profile", "role_arn", "external_id", "access_key_id",

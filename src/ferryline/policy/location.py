@@ -72,6 +72,12 @@ def parse_object(text: str, working_directory: str = ".") -> tuple[S3OrFile, byt
     return folder, name.encode("utf-8", "surrogateescape")
 
 
+def names_folder(text: str) -> bool:
+    """Whether `text` can only be a folder: its path ends with a slash, or it is a whole bucket."""
+    body, _ = _split_query(text)
+    return body.endswith("/") or body in (".", "..") or re.fullmatch(r"s3://[^/]+", body) is not None
+
+
 def _absolute(path: str, working_directory: str) -> str:
     absolute = os.path.normpath(os.path.join(os.path.abspath(working_directory), path))
     return "/" + absolute.lstrip("/")

@@ -109,7 +109,14 @@ class AwsSettings:
     in_transit_encryption: str | None = None
     storage_virtual_machine_arn: str | None = None
     bucket_access_role_arn: str | None = None
+    bucket_policy: str | None = None
     agent_arns: tuple[str, ...] = ()
+    file_system_type: str | None = None
+    path: str | None = None
+    user: str | None = None
+    password: str | None = field(default=None, repr=False, metadata=NOT_IN_DIGEST)
+    domain: str | None = None
+    opted_in: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,7 @@ class Shelf:
                 if attempt + 1 == READ_ATTEMPTS:
                     raise
                 continue
-            return Found(received.body, stat.entry.token.etag)
+            return Found(bytes(received.body), stat.entry.token.etag)
         raise errors.BrokenInvariant(
             "a loop of reads ended without an answer", key=key, place=self.store.place
         )

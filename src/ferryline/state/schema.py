@@ -1,8 +1,8 @@
 """The tables, for SQLite and PostgreSQL alike. Small rows only: what is large lies in ledger files.
 
 `server` makes them, `migrations` brings an older database here, and `tables` says the same in SQL for
-a fresh file. `places` and `runs` hold the queries. A change of a
-table is a new migration, and a test compares the ways of getting here.
+a fresh file. `places` and `runs` hold the queries. A change of a table is a new migration, and a test
+compares the ways of getting here.
 """
 
 import sqlalchemy as sql

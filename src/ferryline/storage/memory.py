@@ -165,7 +165,7 @@ class MemoryStore:
     ) -> AsyncIterator[AsyncIterator[bytes]]:
         """The same in chunks of 256 KiB."""
         received = await self.read(key, pin, span)
-        yield _chunks(received.body)
+        yield _chunks(bytes(received.body))
 
     async def write(self, key: bytes, body: Buffer, writing: Writing) -> Written:
         """Store a copy of `body`."""

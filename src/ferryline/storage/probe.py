@@ -11,7 +11,7 @@ import dataclasses
 import functools
 import hashlib
 import secrets
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from awscrt import checksums
@@ -19,6 +19,7 @@ from awscrt import checksums
 from ferryline import errors
 from ferryline.model import digest
 from ferryline.model.entry import Entry, Metadata, Token
+from ferryline.model.key import KeyRange
 from ferryline.model.span import Layout
 from ferryline.storage.capabilities import Capabilities, Support
 from ferryline.storage.store import ALWAYS, Completion, Condition, Pin, Store, Writing
@@ -50,8 +51,13 @@ async def probe_source(store: Store, sample: Entry) -> Capabilities:
 
 
 async def probe_destination(store: Store) -> Capabilities:
-    """What a few bytes written under `.ferryline/probe/` show. Leaves nothing behind."""
-    probe = _Probe(store)
+    """What a few bytes written under `.ferryline/probe/` show. Leaves nothing behind.
+
+    What a process that was killed while it probed left there is removed first.
+    """
+    with contextlib.suppress(errors.FerrylineError):
+        await _remove_leftovers(store)
+    probe = _Probe(store, secrets.token_hex(8).encode())
     try:
         return await probe.run()
     except (errors.ObjectFailed, errors.RetryLater):
@@ -67,15 +73,28 @@ def server_of(store: Store) -> str:
     return told
 
 
-class _Probe:
-    """The trials of one destination; each has a key of its own, so that they can run at once."""
+async def _remove_leftovers(store: Store) -> None:
+    """Remove every object and end every upload under `.ferryline/probe/`: no probe is under way yet."""
+    keys = [
+        key
+        async for page in store.pages(KeyRange(prefix=FOLDER))
+        for key in page.rows.column("key").to_pylist()
+    ]
+    await _Probe(store, b"", left=keys).remove()
 
-    def __init__(self, store: Store) -> None:
+
+class _Probe:
+    """The trials of one destination; each has a key of its own, so that they can run at once.
+
+    `left` are keys that an earlier probe left, when this one is made to remove them.
+    """
+
+    def __init__(self, store: Store, name: bytes, left: Sequence[bytes] | None = None) -> None:
         self._store = store
-        self._name = secrets.token_hex(8).encode()
-        self._keys: list[bytes] = []
+        self._name = name
+        self._keys: list[bytes] = list(left or ())
         self._versions: dict[bytes, list[str]] = {}
-        self._lost_upload = False
+        self._lost_upload = left is not None
         self._versioned = False
 
     async def run(self) -> Capabilities:

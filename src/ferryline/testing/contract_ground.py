@@ -82,7 +82,7 @@ async def token_of(store: Store, key: bytes) -> Token:
 
 async def get(store: Store, key: bytes) -> bytes:
     """The bytes of the state a HEAD shows."""
-    return (await store.read(key, Pin(await token_of(store, key)))).body
+    return bytes((await store.read(key, Pin(await token_of(store, key)))).body)
 
 
 def need(support: Support, what: str) -> None:

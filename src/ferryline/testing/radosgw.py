@@ -171,7 +171,9 @@ class Radosgw:
             "utf-8",
         )
         monmap = self._folder / "monmap"
-        self._once("monmaptool", "--create", "--fsid", fsid, "--addv", "a", f"[v1:127.0.0.1:{mon_port}]", str(monmap))
+        self._once(
+            "monmaptool", "--create", "--fsid", fsid, "--addv", "a", f"[v1:127.0.0.1:{mon_port}]", str(monmap)
+        )
         self._once("ceph-mon", "-c", str(conf), "--mkfs", "-i", "a", "--monmap", str(monmap))
         self._forever("ceph-mon", "-c", str(conf), "-i", "a", "-f")
         osd_uuid = str(uuid.uuid4())

@@ -150,7 +150,7 @@ async def _read(destination: Store, manner: Manner, entry: Entry) -> Leftover | 
     except (errors.ObjectMissing, errors.ObjectChanged):
         return None  # another run is at work on it
     name = entry.key[len(intents.FOLDER) :].decode()
-    intent = intents.parse(name, received.body)
+    intent = intents.parse(name, bytes(received.body))
     if intent is None:
         manner.emit(
             event.Warned(

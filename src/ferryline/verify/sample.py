@@ -9,19 +9,23 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from ferryline import errors
+
 _SPACE = 1 << 64
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """`percent` of all keys, 0 to 100, chosen by `seed`."""
+    """`percent` of all keys, 0 to 100, chosen by `seed`. Raises BadUsage for another percentage."""
 
     percent: float
     seed: int = 0
 
     def __post_init__(self) -> None:
         if not 0 <= self.percent <= 100:
-            raise ValueError(f"{self.percent} is not a share in percent; give a number from 0 to 100")
+            raise errors.BadUsage(
+                f"{self.percent} is not a share in percent", advice="give a number from 0 to 100"
+            )
 
     def chosen(self, key: bytes) -> bool:
         """Whether this key is read."""

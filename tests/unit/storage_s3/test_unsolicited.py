@@ -16,7 +16,9 @@ def server():
     with StrictServer("source") as running:
         running.bucket("source").put("key", b"the bytes")
         for operation in ("GetObject", "HeadObject"):
-            running.arm(Fault(operation, fault.Header("x-amz-checksum-crc64nvme", "AAAAAAAAAAA="), times=None))
+            running.arm(
+                Fault(operation, fault.Header("x-amz-checksum-crc64nvme", "AAAAAAAAAAA="), times=None)
+            )
         yield running
 
 

@@ -62,6 +62,7 @@ class Call:
     effect: Effect = Effect.READ
     works_long: bool = False
     moves_data: bool = False
+    delivery: Delivery = Delivery.COLLECT
     permission: str = ""
     signed_with: sign.Keys | None = None
 
@@ -195,7 +196,7 @@ class Client:
 
     async def _attempt(self, call: Call) -> Answer:
         keys = await self._ready()
-        outgoing = self._outgoing(call, Delivery.COLLECT, keys)
+        outgoing = self._outgoing(call, call.delivery, keys)
         pool, started, status = self._pool(), self._clock.monotonic(), 0
         try:
             answer = await pool.exchange(outgoing)

@@ -253,8 +253,7 @@ class Connection(asyncio.BufferedProtocol):
         self._used_scratch = 0
         if request.is_head or status in (204, 304):
             self._remaining = 0
-            if rest and not request.is_head:
-                self._keep_alive = False
+            self._keep_alive = self._keep_alive and (request.is_head or not rest)
             self._finish()
             return
         self._remaining = None if chunked or length is None else length
@@ -335,14 +334,15 @@ class Connection(asyncio.BufferedProtocol):
             self._finish()
 
     def _finish(self) -> None:
-        answer = self._answer
-        assert answer is not None
+        answer, request = self._answer, self._request
+        assert answer is not None and request is not None
         self._state = _State.IDLE
         self._request = None
         self._ended = True
         if not self._streaming:
             if self._collected is not None:
-                answer.body = bytes(self._collected)
+                whole = self._collected
+                answer.body = whole if request.delivery is Delivery.BUFFER else bytes(whole)
             else:
                 answer.body = b"".join(self._pieces)[: self._body_limit or None]
         # Answered before the request was sent whole: the rest of it would poison the next exchange.

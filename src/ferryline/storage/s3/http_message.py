@@ -41,6 +41,8 @@ class Delivery(StrEnum):
     """How the body of a successful answer is handed over. Bodies of failures are always collected."""
 
     COLLECT = "collect"
+    BUFFER = "buffer"
+    """Collected, and a large body given out as the bytearray it was received into: for objects' bytes."""
     STREAM = "stream"
 
 
@@ -100,7 +102,7 @@ class Answer:
     status: int
     headers: Mapping[bytes, bytes]
     length: int | None
-    body: bytes = b""
+    body: bytes | bytearray = b""
     cut: bool = False
 
     def text(self, name: bytes) -> str | None:

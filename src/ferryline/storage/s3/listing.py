@@ -158,7 +158,7 @@ def _representable(after: bytes) -> bytes:
 
 def _read(client: Client, call: Call, answer: Answer, progress: _Progress) -> listing_xml.RawPage:
     kind = (answer.text(b"content-type") or "").lower()
-    body = answer.body
+    body = bytes(answer.body)
     if "html" in kind or body[:64].lstrip().lower().startswith((b"<!doctype html", b"<html")):
         raise unbelievable(client, "the answer is an HTML page (a proxy or a login page?)")
     if not body.strip():

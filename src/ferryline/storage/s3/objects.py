@@ -19,7 +19,7 @@ from ferryline.model.span import Span
 from ferryline.storage.s3 import headers, translate
 from ferryline.storage.s3.answer_xml import bare_etag
 from ferryline.storage.s3.client import Call, Client
-from ferryline.storage.s3.http_message import Answer
+from ferryline.storage.s3.http_message import Answer, Delivery
 from ferryline.storage.store import Pin, Received
 
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18})")
@@ -119,6 +119,7 @@ def _get(client: Client, key: bytes, pin: Pin, span: Span | None, *, checksums_w
         query=_version(pin.token.version_id),
         body_bytes_max=client.settings.buffered_bytes_max,
         moves_data=True,
+        delivery=Delivery.BUFFER,
     )
     if pin.token.etag:
         call.headers["if-match"] = headers.quoted(pin.token.etag)

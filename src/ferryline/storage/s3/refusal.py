@@ -59,7 +59,7 @@ def read_refusal(answer: Answer) -> Refusal:
     if answer.cut or not body.strip():
         return plain
     try:
-        root = answer_xml.parse_carrying(body)
+        root = answer_xml.parse_carrying(bytes(body))
     except answer_xml.NotXml:
         return plain
     if answer_xml.name_of(root) == "ErrorResponse":

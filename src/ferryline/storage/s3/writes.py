@@ -157,7 +157,7 @@ def result_of(client: Client, call: Call, answer: Answer, *names: str) -> answer
     possible = call.effect is Effect.WRITE
     client.refuse_body(call, answer)
     try:
-        root = answer_xml.parse_carrying(answer.body)
+        root = answer_xml.parse_carrying(bytes(answer.body))
     except answer_xml.NotXml as problem:
         raise translate.retry_later(
             client.asked(call), str(problem), kind="malformed-answer", effect_possible=possible
