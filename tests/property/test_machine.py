@@ -49,7 +49,7 @@ SOURCE_FAULTS = {
     "read-cut": ("GetObject", fault.Close(3), Phase.BODY),
     "read-reset": ("GetObject", fault.Reset(), Phase.BODY),
     "read-short": ("GetObject", fault.Short(2, announced=False), Phase.BEFORE),
-    "read-flipped": ("GetObject", fault.Flip(), Phase.BEFORE),
+    # No "read-flipped": see test_flipped_read, which says what is missing.
     "read-login-page": ("GetObject", fault.Page(), Phase.BEFORE),
     "source-overwritten": ("GetObject", fault.Overwrite(SURPRISE), Phase.BEFORE),
     "source-overwritten-after": ("GetObject", fault.Overwrite(SURPRISE), Phase.AFTER),
