@@ -10,6 +10,7 @@ from ferryline import crash, errors
 from ferryline.model import digest
 from ferryline.model.digest import Algorithm, Digest
 from ferryline.model.entry import Entry
+from ferryline.model.key import printable
 from ferryline.model.outcome import Transferred
 from ferryline.storage.store import Completion, Condition, Writing, Written
 from ferryline.transfer import carried, digesting, layouts, sending, settle, uploads
@@ -62,6 +63,7 @@ async def _through(
             crc64nvme=digesting.combined_crc(delivered.sums),
             replaces=trip.copy.replaces,
         )
+        _compare(passage, trip, shape, sent)
         written = await _complete(passage, opened, delivered, sent, writing)
         found = await _looked(passage, sent, written)
     except (errors.ObjectFailed, errors.RetryLater):
@@ -82,6 +84,21 @@ async def _through(
         bytes_read=trip.bytes_read,
         bytes_written=trip.bytes_written,
     )
+
+
+def _compare(passage: Passage, trip: Trip, shape: Shape, sent: Sent) -> None:
+    """Raise DigestMismatch where the source keeps a checksum of the whole that the bytes read do not have."""
+    source, told = passage.ends.source, shape.stat.stored_checksum
+    whole = shape.stat.entry.size_bytes == shape.layout.size_bytes
+    if told is None or not whole or not source.capabilities.stored_checksum.honoured:
+        return
+    if told.algorithm is Algorithm.CRC64NVME and told.value != sent.crc64nvme:
+        raise errors.DigestMismatch(
+            f"{printable(trip.entry.key)} came from {source.place} with bytes that do not have its checksum",
+            advice="check the network, then run again: nothing was put in its place",
+            key=trip.entry.key,
+            place=source.place,
+        )
 
 
 def _condition(passage: Passage, trip: Trip) -> Condition:

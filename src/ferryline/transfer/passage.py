@@ -37,6 +37,8 @@ class Passage:
     buffer_bytes_max: int = field(init=False)
     """The largest piece of an object that is held in memory whole."""
     claims: Claims = field(init=False)
+    etags_are_opaque: bool = field(init=False, default=False)
+    """An object read twice alike was not what its ETag says: the source's ETags of MD5 form are none."""
 
     def __post_init__(self) -> None:
         self.claims = Claims(self.ends.destination)

@@ -36,11 +36,8 @@ async def send(passage: Passage, trip: Trip) -> Transferred:
         else:
             sums = digesting.sums_of(received.body)
             passage.claims.saw(received.stat, sums.etag)
-        if _is_damaged(passage, received, sums):
-            received = await _read(passage, trip)
-            sums = await digesting.summed(received.body)
-            if _is_damaged(passage, received, sums):
-                raise _damaged(passage, trip)
+        if _contradicts(passage, received, sums):
+            received, sums = await _read_again(passage, trip, sums)
         return await _write(passage, trip, received, sums)
 
 
@@ -81,16 +78,33 @@ async def _send_on_claim(
     return None, None
 
 
-def _is_damaged(passage: Passage, received: Received, sums: Sums) -> bool:
-    """Whether the bytes that came are not those the source keeps: only where its ETag certainly is an MD5."""
+def _contradicts(passage: Passage, received: Received, sums: Sums) -> bool:
+    """Whether the source's ETag, which looks like an MD5, is not that of the bytes that came."""
     etag = received.stat.entry.token.etag
     return (
         etag is not None
         and etag != sums.etag
-        and passage.ends.source.capabilities.etag_is_md5.honoured
+        and not passage.etags_are_opaque
+        and passage.ends.source.capabilities.etag_is_md5 in _MAY_TAKE_MD5
         and received.stat.encryption in _PLAIN
         and digest.is_md5_form(etag)
     )
+
+
+async def _read_again(passage: Passage, trip: Trip, first: Sums) -> tuple[Received, Sums]:
+    """Read once more what contradicted its ETag: damaged on the way, or an ETag that is no MD5 at all.
+
+    A source is never written to, so mostly nothing has shown what its ETags mean. Twice the same bytes
+    do: they are what the source keeps, and its ETags are opaque from then on. Bytes that differ, or a
+    source whose ETags are known to be MD5s, are damage: DigestMismatch.
+    """
+    received = await _read(passage, trip)
+    sums = await digesting.summed(received.body)
+    if _contradicts(passage, received, sums):
+        if passage.ends.source.capabilities.etag_is_md5.honoured or sums.md5 != first.md5:
+            raise _damaged(passage, trip)
+        passage.etags_are_opaque = True
+    return received, sums
 
 
 def _damaged(passage: Passage, trip: Trip) -> errors.DigestMismatch:
