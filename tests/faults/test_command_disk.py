@@ -5,12 +5,27 @@ import subprocess
 
 import pytest
 
-from ferryline.testing.strict import Fault, fault
+from ferryline.testing.strict import Fault, StrictServer, fault
 from tests.commanding import deletes, url
 from tests.faults.test_file_disk import as_nobody  # noqa: F401 - a fixture
 from tests.faults.test_state_disk import fill, mounted
 
 MIB = 1024 * 1024
+
+
+@pytest.fixture
+def loaded(user, tmp_path):
+    """Every module that a copy needs: who may not read the interpreter's own folder cannot load them later."""
+    folder = tmp_path / "loading"
+    folder.mkdir()
+    (folder / "one").write_bytes(b"")
+    with StrictServer("elsewhere") as server:
+        words = ("copy", str(folder), url(server, "elsewhere"), "--json")
+        assert user.run(*words, state=tmp_path / "loading-state").code == 0
+        (folder / "one").unlink()
+        (folder / "two").write_bytes(b"")
+        removing = ("--preserve-deleted-files", "REMOVE", "--max-delete-percent", "100")
+        assert user.run(*words, *removing, state=tmp_path / "loading-state").code == 0
 
 
 @pytest.fixture
@@ -61,7 +76,13 @@ def test_another_folder_in_its_place_stops_the_run_until_a_person_accepts_it(str
     assert len(strict.bucket("destination").keys()) == 10
 
 
-def test_what_lies_below_a_folder_that_cannot_be_read_is_not_deleted(strict, user, tmp_path, as_nobody):  # noqa: F811
+def test_what_lies_below_a_folder_that_cannot_be_read_is_not_deleted(
+    strict,
+    user,
+    tmp_path,
+    loaded,
+    as_nobody,  # noqa: F811 - the fixture that was imported
+):
     for name in ("a", "locked/secret", "locked/deep/secret", "z"):
         path = tmp_path / "data" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -88,6 +109,7 @@ def test_a_file_that_cannot_be_read_fails_by_name_and_the_others_are_copied(
     strict,
     user,
     tmp_path,
+    loaded,
     as_nobody,  # noqa: F811 - the fixture that was imported
 ):
     (tmp_path / "data").mkdir()
