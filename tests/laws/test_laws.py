@@ -99,7 +99,8 @@ def test_a_source_that_is_replaced_between_two_ranges_is_never_mixed(server, sid
 
     assert replaced.fired
     assert said.code == 0
-    assert sides[1].get("large") == other
+    arrived = sides[1].get("large") == other  # a diff of megabytes would take minutes
+    assert arrived
 
 
 # -- 2: accounting --------------------------------------------------------------------------------
@@ -230,7 +231,8 @@ def test_parts_that_arrived_are_not_sent_again_after_death(server, sides, user, 
 
     assert user.run(*words(server), state=tmp_path / "another host").code == 0
 
-    assert sides[1].get("large") == LARGE
+    arrived = sides[1].get("large") == LARGE
+    assert arrived
     assert max(parts_sent(server).values()) == 1
 
 
