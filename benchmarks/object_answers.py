@@ -79,8 +79,9 @@ class Endpoint:
         if request.method in ("PUT", "POST"):
             self.count("bytes_in", len(body))
             body = _unchunked(request.headers, body)
+            self._md5 = hashlib.md5(body)  # once, as a real server does: it is the ETag and the check
             said = request.headers.get("content-md5")
-            if said is not None and said != b64encode(hashlib.md5(body).digest()).decode():
+            if said is not None and said != b64encode(self._md5.digest()).decode():
                 return self._refused(400, "BadDigest")
         kind = _kind(request.method, query)
         verb: Callable[[bytes, Request, dict[str, str], bytearray], Answer] | None
@@ -205,7 +206,7 @@ class Endpoint:
         wanted = request.headers.get("if-match")
         if wanted is not None and (there is None or wanted.strip('"') != there.etag):
             return self._refused(412 if there else 404, "PreconditionFailed" if there else "NoSuchKey")
-        stored = self._shelf.put(key, body, _kept(request.headers))
+        stored = self._shelf.put(key, body, self._md5.hexdigest(), _kept(request.headers))
         return Answer(200, headers={"ETag": f'"{stored.etag}"'})
 
     def _delete_object(self, key: bytes, _request: Request, _query: dict[str, str], _: bytearray) -> Answer:
@@ -223,7 +224,7 @@ class Endpoint:
         upload = self._shelf.uploads.get(query["uploadId"])
         if upload is None:
             return self._refused(404, "NoSuchUpload")
-        etag = hashlib.md5(body).hexdigest()
+        etag = self._md5.hexdigest()
         upload.parts[int(query["partNumber"])] = (body, etag)
         return Answer(200, headers={"ETag": f'"{etag}"'})
 

@@ -83,9 +83,9 @@ class Shelf:
         self._stale = False
         self._opened = 0
 
-    def put(self, key: bytes, body: Piece, headers: Mapping[str, str]) -> Stored:
-        """Store a plain object."""
-        return self._keep(key, Stored([body], hashlib.md5(body).hexdigest(), 0, headers))
+    def put(self, key: bytes, body: Piece, md5: str, headers: Mapping[str, str]) -> Stored:
+        """Store a plain object whose MD5, in hexadecimal, the caller knows."""
+        return self._keep(key, Stored([body], md5, 0, headers))
 
     def remove(self, key: bytes) -> None:
         """Remove an object, or nothing."""
@@ -137,7 +137,8 @@ class Shelf:
             key = b"train/shard-%04d/sample-%06d.bin" % (index // 500, index)
             mark = b"%016d" % index
             if size_bytes <= part_bytes:
-                self.put(key, _made(block, mark, size_bytes), headers)
+                body = _made(block, mark, size_bytes)
+                self.put(key, body, hashlib.md5(body).hexdigest(), headers)
                 continue
             name = self.open_upload(key, headers)
             numbers = range(1, -(-size_bytes // part_bytes) + 1)

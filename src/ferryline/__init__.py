@@ -5,7 +5,7 @@ asked for.
 """
 
 import sys
-from importlib import import_module, metadata
+from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ferryline.policy.document import load as load_policy
     from ferryline.policy.values import Policy
 
-__version__ = metadata.version("ferryline")
+    __version__: str
 
 __all__ = [
     "BadLocation",
@@ -58,6 +58,10 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Load a public name from its room. Raises AttributeError for any other."""
+    if name == "__version__":
+        from importlib import metadata  # a tenth of a command's start, and most commands never ask
+
+        return metadata.version("ferryline")
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'ferryline' has no attribute {name!r}")

@@ -10,7 +10,7 @@ import sys
 
 import click
 
-from ferryline import __version__, errors
+from ferryline import errors
 from ferryline.model import exitcode
 
 # A run makes millions of small values that never form cycles; collecting less often saves CPU.
@@ -36,7 +36,7 @@ class Lazy(click.Group):
 
 
 @click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, "--version", prog_name="ferryline", message="%(prog)s %(version)s")
+@click.version_option(package_name="ferryline", prog_name="ferryline", message="%(prog)s %(version)s")
 def group() -> None:
     """Keep training data identical, proven and close to the compute.
 

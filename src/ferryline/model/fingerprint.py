@@ -44,7 +44,7 @@ class Hashing:
         self._crc = 0
         self._parts = [_PartHashing(layout) for layout in layouts]
 
-    def take(self, chunk: bytes | bytearray) -> None:
+    def take(self, chunk: bytes | bytearray | memoryview) -> None:
         """The next bytes."""
         self._size += len(chunk)
         self._whole.update(chunk)
@@ -65,7 +65,7 @@ class _PartHashing:
         self._current = hashlib.md5()
         self._filled = 0
 
-    def take(self, chunk: bytes | bytearray) -> None:
+    def take(self, chunk: bytes | bytearray | memoryview) -> None:
         view = memoryview(chunk)
         while len(view):
             if self._filled == self._part_bytes:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from ferryline import errors
-from ferryline.pipeline import loop, planning, verifying
+from ferryline.pipeline import loop
 from ferryline.pipeline.copying import CopyRun
 from ferryline.pipeline.inspection import Inspection
 from ferryline.pipeline.run import Run
@@ -42,6 +42,8 @@ def copy(task: Task, around: Surroundings) -> RunFacts:
 
 def plan(task: Task, around: Surroundings) -> dict[str, Any]:
     """What `copy` would do, as the plan's document. Raises what stopped it. Nothing is written anywhere."""
+    from ferryline.pipeline import planning  # each command starts with what it needs
+
     with _looked_into(around) as state:
         unordered: frozenset[str] = frozenset()
         while True:
@@ -65,6 +67,8 @@ def _looked_into(around: Surroundings) -> Iterator[State]:
 
 def verify(task: Task, around: Surroundings, sample: Sample) -> VerifyFacts:
     """Compare and repair nothing; `facts.stopped` holds what ended the verification early."""
+    from ferryline.pipeline import verifying  # each command starts with what it needs
+
     with open_state(around.state_folder, around.clock) as state:
         unordered: frozenset[str] = frozenset()
         while True:

@@ -5,19 +5,19 @@ known of an endpoint, and refuses a file source whose mount is no longer the one
 """
 
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from ferryline import errors
 from ferryline.listing import spill
-from ferryline.model import place
+from ferryline.model import event, place
 from ferryline.pipeline.task import Surroundings, Task
 from ferryline.storage import capabilities, location
 from ferryline.storage.capabilities import Capabilities
 from ferryline.storage.store import Lists, Store
-from ferryline.storage.wrap import stack
+from ferryline.storage.wrap import limit, pace, retry, stack
 from ferryline.storage.wrap.stack import DressedStore
 
 
@@ -90,33 +90,54 @@ async def opened(task: Task, opening: Opening) -> AsyncGenerator[Ends, None]:
     """Open both ends of a task with one destination; both are closed on the way out."""
     destination = task.destinations[0]
     async with contextlib.AsyncExitStack() as closing:
-        source_store = await _open(task.source, location.Side.SOURCE, opening, closing)
-        destination_store = await _open(destination, location.Side.DESTINATION, opening, closing)
-        source_name, destination_name = endpoint_of(task.source), endpoint_of(destination)
-        _recall(source_store, source_name, opening.memory)
-        _recall(destination_store, destination_name, opening.memory)
-        source = stack.dress(source_store, source_name, opening.harness)
-        dressed = stack.dress(destination_store, destination_name, opening.harness)
-        yield Ends(
-            source,
-            dressed,
-            _listing(source, opening),
-            _listing(dressed, opening),
-            source_name,
-            destination_name,
-        )
+        source = await opened_store(task.source, location.Side.SOURCE, opening, closing)
+        dressed = await opened_store(destination, location.Side.DESTINATION, opening, closing)
+        yield joined(source, dressed, opening, endpoint_of(task.source), endpoint_of(destination))
 
 
-async def _open(
+def joined(
+    source: DressedStore,
+    destination: DressedStore,
+    opening: Opening,
+    source_endpoint: str,
+    destination_endpoint: str,
+) -> Ends:
+    """Two open stores as the ends of a run, each sorted where it lists out of order."""
+    listings = _listing(source, opening), _listing(destination, opening)
+    return Ends(source, destination, *listings, source_endpoint, destination_endpoint)
+
+
+async def opened_store(
     where: place.Location, side: location.Side, opening: Opening, closing: contextlib.AsyncExitStack
-) -> Store:
+) -> DressedStore:
+    """A store, dressed, with what is remembered of its endpoint; `closing` closes it."""
     around = opening.around
     context = location.OpenContext(
         clock=around.clock, chance=around.chance, resolve=around.resolve, trace=opening.harness.emit
     )
     store = await location.open_store(where, context, side)
     closing.push_async_callback(store.close)
-    return store
+    endpoint = endpoint_of(where)
+    _recall(store, endpoint, opening.memory)
+    return stack.dress(store, endpoint, opening.harness)
+
+
+def harness(
+    around: Surroundings, emit: Callable[[event.Event], None], paced: pace.Pace | None = None
+) -> stack.Harness:
+    """What all stores of one run share: windows, patience and bandwidth."""
+    pressure = around.pressure
+    return stack.Harness(
+        clock=around.clock,
+        chance=around.chance,
+        emit=emit,
+        windows=limit.Windows(pressure.connections, emit),
+        patience=retry.Patience(
+            attempts=pressure.retry_attempts,
+            throttle_patience_seconds=pressure.throttle_patience_seconds,
+        ),
+        pace=paced,
+    )
 
 
 def _recall(store: Store, endpoint: str, memory: Memory) -> None:

@@ -15,6 +15,7 @@ from ferryline.listing.coverage import Coverage
 from ferryline.listing.join import Remembers
 from ferryline.model import event
 from ferryline.model.run import Consistency
+from ferryline.pipeline import ends as opening_ends
 from ferryline.pipeline import scan
 from ferryline.pipeline.ends import Ends, Opening
 from ferryline.pipeline.inspection import Inspection
@@ -27,7 +28,7 @@ from ferryline.report import accounting, document
 from ferryline.report.facts import DestinationFacts, RunFacts, VerifyFacts
 from ferryline.state import State
 from ferryline.state.ledger import Ledger
-from ferryline.storage.wrap import limit, pace, retry, stack
+from ferryline.storage.wrap import pace
 from ferryline.transfer.manner import same_key
 from ferryline.verify.checking import Checking
 from ferryline.verify.sample import Sample
@@ -53,17 +54,7 @@ class Run:
         if task.options.log_level is not LogLevel.OFF:
             folder = around.report_folder or around.state_folder / "reports"
             self.recorder.report_into(folder / self.run_id, task.options.log_level)
-        self._harness = stack.Harness(
-            clock=around.clock,
-            chance=around.chance,
-            emit=self.recorder.emit,
-            windows=limit.Windows(around.pressure.connections, self.recorder.emit),
-            patience=retry.Patience(
-                attempts=around.pressure.retry_attempts,
-                throttle_patience_seconds=around.pressure.throttle_patience_seconds,
-            ),
-            pace=self.pace,
-        )
+        self._harness = opening_ends.harness(around, self.recorder.emit, self.pace)
 
     @property
     def memory(self) -> State:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ferryline import errors
 from ferryline.model import place
-from ferryline.policy import interpolation, shape, tree, values
+from ferryline.policy import interpolation, shape, tree, values, yaml_reader
 from ferryline.policy.record import Field, MapOf, Record
 from ferryline.policy.shape import BAD, Bad, Interpolating, Reading, Spot, Text
 
@@ -71,7 +71,7 @@ FILE = MapOf(ENTRY, "credentials by location name")
 
 
 def _found(text: bytes, file: str) -> Mapping[str, Mapping[str, str]]:
-    spot, reading = Spot(tree.read(text, file), ""), Reading()
+    spot, reading = Spot(yaml_reader.read(text, file), ""), Reading()
     found = FILE.read(spot, reading)
     if reading.problems or found is BAD:
         raise errors.BadPolicy(tuple(reading.problems))

@@ -15,7 +15,7 @@ from blake3 import blake3
 
 from ferryline import errors
 from ferryline.policy import credentials as credentials_
-from ferryline.policy import crosscheck, fields_dataset, fields_policy, overlap, tree, values
+from ferryline.policy import crosscheck, fields_dataset, fields_policy, overlap, tree, values, yaml_reader
 from ferryline.policy.shape import BAD, Reading, Spot
 
 
@@ -28,7 +28,7 @@ def load(paths: Sequence[Path], *, credentials: Path | None = None) -> values.Po
     """
     if not paths:
         raise errors.BadUsage("no policy file was given", advice="give one with -f FILE")
-    read = [tree.read(_bytes(path), str(path)) for path in paths]
+    read = [yaml_reader.read(_bytes(path), str(path)) for path in paths]
     merged = read[0]
     for node in read[1:]:
         merged = tree.overlay(merged, node)
@@ -38,13 +38,13 @@ def load(paths: Sequence[Path], *, credentials: Path | None = None) -> values.Po
 
 def parse(text: str | bytes, file: str = "<text>") -> values.Policy:
     """Read one policy from text; `file` stands in error messages and for relative paths."""
-    return _policy(tree.read(text, file), (file,), {})
+    return _policy(yaml_reader.read(text, file), (file,), {})
 
 
 def _bytes(path: Path) -> bytes:
     try:
         with path.open("rb") as stream:
-            return stream.read(tree.TEXT_BYTES_MAX + 1)
+            return stream.read(yaml_reader.TEXT_BYTES_MAX + 1)
     except OSError as error:
         where = errors.Where(str(path), 1, 1)
         remedy = "check the path, or run `ferryline init` to write one"
@@ -55,8 +55,8 @@ def _bytes(path: Path) -> bytes:
 def _policy(
     node: tree.Node, files: tuple[str, ...], entries: Mapping[str, values.Credentials]
 ) -> values.Policy:
-    if node.size > tree.NODES_MAX:
-        remedy = f"a policy may hold {tree.NODES_MAX} values in all its files"
+    if node.size > yaml_reader.NODES_MAX:
+        remedy = f"a policy may hold {yaml_reader.NODES_MAX} values in all its files"
         raise errors.BadPolicy((errors.Problem(node.place.at(""), "too many values", remedy),))
     root, reading = Spot(node, ""), Reading()
     outline = fields_policy.POLICY.read(root, reading)

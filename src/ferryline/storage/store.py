@@ -57,7 +57,7 @@ class Received:
     the number of bytes, Content-Range and ETag with what was asked; `body` is complete.
     """
 
-    body: bytes | bytearray
+    body: Buffer
     stat: Stat
 
 

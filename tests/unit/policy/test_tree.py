@@ -5,7 +5,7 @@ import math
 import pytest
 
 from ferryline import errors
-from ferryline.policy import tree
+from ferryline.policy import tree, yaml_reader
 from tests.unit.policy.marked import marked, only_problem
 
 
@@ -39,7 +39,7 @@ from tests.unit.policy.marked import marked, only_problem
 def test_what_cannot_be_read_is_refused_at_its_place(text, said):
     wanted = marked(text)
     with pytest.raises(errors.BadPolicy) as caught:
-        tree.read(wanted.text, "f.yaml")
+        yaml_reader.read(wanted.text, "f.yaml")
     (problem,) = caught.value.problems
     assert said in problem.message
     assert problem.remedy
@@ -60,30 +60,30 @@ def test_alias_bomb_is_refused_before_it_grows():
     levels = [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 30)]
     text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "\n".join(levels)
     with pytest.raises(errors.BadPolicy, match="too many values"):
-        tree.read(text, "f")
+        yaml_reader.read(text, "f")
 
 
 def test_merge_bomb_is_refused():
     anchors = "b: &b {" + ", ".join(f"k{n}: [{', '.join('x' * 50)}]" for n in range(100)) + "}\n"
     uses = "c:\n" + "".join("  - {<<: *b}\n" for _ in range(20))
     with pytest.raises(errors.BadPolicy, match="too many values"):
-        tree.read(anchors + uses, "f")
+        yaml_reader.read(anchors + uses, "f")
 
 
 @pytest.mark.parametrize("text", ["[" * 30_000, "a: " + "{a: " * 100, "- " * 5000])
 def test_depth_is_capped_without_using_the_stack(text):
     with pytest.raises(errors.BadPolicy, match="nested more than 50"):
-        tree.read(text, "f")
+        yaml_reader.read(text, "f")
 
 
 def test_size_is_capped():
     with pytest.raises(errors.BadPolicy, match="bytes long"):
-        tree.read("#" * (tree.TEXT_BYTES_MAX + 1), "f")
+        yaml_reader.read("#" * (yaml_reader.TEXT_BYTES_MAX + 1), "f")
 
 
 def test_bytes_that_are_not_utf8_are_refused_at_the_byte():
     with pytest.raises(errors.BadPolicy) as caught:
-        tree.read(b"a: 1\nb: \xff", "f")
+        yaml_reader.read(b"a: 1\nb: \xff", "f")
     assert (caught.value.problems[0].where.line, caught.value.problems[0].where.column) == (2, 4)
 
 
@@ -96,25 +96,25 @@ def test_bytes_that_are_not_utf8_are_refused_at_the_byte():
     ],
 )  # fmt: skip
 def test_plain_scalars_mean_what_yaml_1_2_says(text, value):
-    assert tree.resolve(text) == value
-    assert type(tree.resolve(text)) is type(value)
+    assert yaml_reader.resolve(text) == value
+    assert type(yaml_reader.resolve(text)) is type(value)
 
 
 def test_quoted_text_is_never_a_number():
-    node = tree.read("a: '12'", "f")
+    node = yaml_reader.read("a: '12'", "f")
     assert isinstance(node, tree.Fields)
     assert node.entries["a"].node.value == "12"
 
 
 def test_merge_keys_yield_to_own_fields_and_earlier_sources():
     text = "x: &x {a: 1, b: 1}\ny: &y {b: 2, c: 2}\nz: {<<: [*x, *y], a: 0}"
-    node = tree.read(text, "f").entries["z"].node
+    node = yaml_reader.read(text, "f").entries["z"].node
     assert {name: entry.node.value for name, entry in node.entries.items()} == {"a": 0, "b": 1, "c": 2}
 
 
 def test_an_overlay_merges_by_field_and_keeps_each_files_positions():
-    below = tree.read("a: {b: 1, c: [1, 2]}\nd: {e: 1}", "below")
-    above = tree.read("\na:\n  c: [3]\nd:\nf: 1", "above")
+    below = yaml_reader.read("a: {b: 1, c: [1, 2]}\nd: {e: 1}", "below")
+    above = yaml_reader.read("\na:\n  c: [3]\nd:\nf: 1", "above")
     merged = tree.overlay(below, above)
     a = merged.entries["a"].node.entries
     assert a["b"].node.place == tree.Place("below", 1, 8)

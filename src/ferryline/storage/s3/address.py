@@ -48,6 +48,12 @@ def is_aws(location: S3Location) -> bool:
     return endpoint is None or _AWS_HOST.search(urlsplit(endpoint).hostname or "") is not None
 
 
+def is_plain(location: S3Location) -> bool:
+    """Whether the endpoint was given as http://, so that no certificates are ever needed."""
+    endpoint = location.access.endpoint_url
+    return endpoint is not None and urlsplit(endpoint).scheme == "http"
+
+
 def address_of(location: S3Location, region: str, tls: ssl.SSLContext | None) -> Address:
     """Where the location's bucket is served. Raises BadLocation."""
     access, bucket = location.access, location.bucket
@@ -64,6 +70,8 @@ def address_of(location: S3Location, region: str, tls: ssl.SSLContext | None) ->
         scheme, host, port, folder = "https", aws_host(region), 443, ""
     else:
         scheme, host, port, folder = split_endpoint(access.endpoint_url)
+    if scheme == "https" and tls is None:
+        raise errors.BrokenInvariant(f"no TLS context for {location.url}, which is reached by https")
     style = access.addressing_style
     if style is AddressingStyle.AUTO:
         virtual = access.endpoint_url is None and _DNS_BUCKET.fullmatch(bucket) is not None

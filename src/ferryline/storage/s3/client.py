@@ -75,7 +75,7 @@ class Surroundings:
     settings: S3Settings
     clock: Clock
     credentials: Source
-    tls: ssl.SSLContext
+    tls: ssl.SSLContext | None
     trace: Callable[[event.RequestMade], None] | None
 
 

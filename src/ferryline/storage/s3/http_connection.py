@@ -11,6 +11,7 @@ from collections import deque
 from enum import Enum, auto
 
 import httptools
+import pyarrow
 
 from ferryline.storage.s3.http_message import Answer, Cause, Delivery, ExchangeFailed, Outgoing
 from ferryline.storage.s3.http_motion import Outbox, Watch
@@ -53,8 +54,7 @@ class Connection(asyncio.BufferedProtocol):
         self._answer: Answer | None = None
         self._parser: httptools.HttpResponseParser | None = None
         self._headers: dict[bytes, bytes] = {}
-        self._collected: bytearray | None = None
-        self._collected_view: memoryview | None = None
+        self._collected: memoryview | None = None
         self._filled = 0
         self._remaining: int | None = 0
         self._pieces: list[bytes] = []
@@ -173,15 +173,15 @@ class Connection(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:
         """Where the next bytes go: into the body itself when enough of it is missing."""
-        if self._collected_view is not None and self._remaining and self._remaining >= _DIRECT_BYTES_MIN:
-            return self._collected_view[self._filled :]
+        if self._collected is not None and self._remaining and self._remaining >= _DIRECT_BYTES_MIN:
+            return self._collected[self._filled :]
         return self._scratch_view[self._used_scratch :]
 
     def buffer_updated(self, nbytes: int) -> None:
         """`nbytes` arrived in the buffer last given out."""
         self._received += nbytes
         if self._state is _State.BODY:
-            if self._collected_view is not None and self._remaining and self._remaining >= _DIRECT_BYTES_MIN:
+            if self._collected is not None and self._remaining and self._remaining >= _DIRECT_BYTES_MIN:
                 self._filled += nbytes
                 self._remaining -= nbytes
                 if self._remaining == 0:
@@ -276,8 +276,8 @@ class Connection(asyncio.BufferedProtocol):
                 return False
             return True
         if size >= _DIRECT_BYTES_MIN:
-            self._collected = bytearray(size)
-            self._collected_view = memoryview(self._collected)
+            # Arrow's pool hands memory out again, unzeroed: a fresh bytearray costs a sixth of the copy.
+            self._collected = memoryview(pyarrow.allocate_buffer(size)).cast("B")
         return True
 
     def _body(self, piece: memoryview) -> None:
@@ -294,8 +294,8 @@ class Connection(asyncio.BufferedProtocol):
             self._keep_alive = False
             piece = piece[: self._remaining]
         self._remaining -= len(piece)
-        if self._collected_view is not None:
-            self._collected_view[self._filled : self._filled + len(piece)] = piece
+        if self._collected is not None:
+            self._collected[self._filled : self._filled + len(piece)] = piece
             self._filled += len(piece)
         elif piece:
             self._take(bytes(piece))
@@ -341,8 +341,9 @@ class Connection(asyncio.BufferedProtocol):
         self._ended = True
         if not self._streaming:
             if self._collected is not None:
-                whole = self._collected
-                answer.body = whole if request.delivery is Delivery.BUFFER else bytes(whole)
+                answer.body = (
+                    self._collected if request.delivery is Delivery.BUFFER else bytes(self._collected)
+                )
             else:
                 answer.body = b"".join(self._pieces)[: self._body_limit or None]
         # Answered before the request was sent whole: the rest of it would poison the next exchange.
@@ -350,7 +351,7 @@ class Connection(asyncio.BufferedProtocol):
             self._keep_alive = False
             self._outbox.drop()
             self._close()
-        self._collected = self._collected_view = None
+        self._collected = None
         self._pieces = []
         self._parser = self._answer = None  # an idle connection keeps no body alive
         self._wake_reader()
@@ -388,8 +389,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def _close(self) -> None:
         if self._transport is not None:
-            transport, self._transport = self._transport, None
-            transport.abort()
+            self._transport.abort()
+            self._transport = None
 
     def _resolve(self, answer: Answer) -> None:
         if self._waiter is not None and not self._waiter.done():

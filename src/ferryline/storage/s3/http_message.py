@@ -42,7 +42,7 @@ class Delivery(StrEnum):
 
     COLLECT = "collect"
     BUFFER = "buffer"
-    """Collected, and a large body given out as the bytearray it was received into: for objects' bytes."""
+    """Collected, and a large body given out as the buffer it was received into: for objects' bytes."""
     STREAM = "stream"
 
 
@@ -102,7 +102,7 @@ class Answer:
     status: int
     headers: Mapping[bytes, bytes]
     length: int | None
-    body: bytes | bytearray = b""
+    body: Buffer = b""
     cut: bool = False
 
     def text(self, name: bytes) -> str | None:

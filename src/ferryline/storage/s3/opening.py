@@ -34,7 +34,9 @@ async def open_store(
             settings=settings,
             clock=clock,
             credentials=credentials.source_of(location, resolve),
-            tls=address.tls_context(location.access.ca_bundle, location.url),
+            tls=None
+            if address.is_plain(location)
+            else address.tls_context(location.access.ca_bundle, location.url),
             trace=trace,
         )
     )

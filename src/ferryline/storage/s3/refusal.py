@@ -53,7 +53,7 @@ class Refusal:
 
 def read_refusal(answer: Answer) -> Refusal:
     """What an answer's error body says. A body that is no S3 error leaves only the status."""
-    body = answer.body[: answer_xml.ERROR_BYTES_MAX]
+    body = bytes(answer.body[: answer_xml.ERROR_BYTES_MAX])
     region = answer.text(b"x-amz-bucket-region") or ""
     plain = Refusal(answer.status, region=region)
     if answer.cut or not body.strip():

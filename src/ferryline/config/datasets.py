@@ -1,0 +1,76 @@
+"""A dataset's declaration to a `DatasetTask`: places resolved, rules gathered, overlaps refused again.
+
+The commands about datasets share it. Every mistake is a UserMistake that names the field.
+"""
+
+from collections.abc import Iterable
+
+from ferryline import errors
+from ferryline.config import environment, request
+from ferryline.pipeline.dataset import DatasetTask, Replica
+from ferryline.policy import places, values
+from ferryline.policy.options import Engine
+from ferryline.residency import stops
+
+
+def declared(files: tuple[str, ...], around: environment.Environment) -> values.Policy:
+    """The policy that `-f`, or the working directory, gives. Raises BadUsage where there is none."""
+    found = request.policy(files, around)
+    if found is None:
+        raise errors.BadUsage(
+            f"there is no {environment.POLICY_FILE} here",
+            advice="name one with -f, or write one: ferryline init",
+        )
+    return found
+
+
+def task(
+    policy: values.Policy, name: str, around: environment.Environment, run_in: str | None = None
+) -> DatasetTask:
+    """The dataset `name`, ready to run. Raises BadUsage, BadPolicy."""
+    dataset = policy.dataset(name)
+    if not policy.name:
+        raise errors.BadUsage(
+            "the policy has no name, and heads are stamped with it",
+            advice="add `name: …` at the top of the policy file",
+        )
+    if not dataset.replicas:
+        raise errors.BadUsage(f"the dataset {name!r} has no replicas", advice="declare one under `replicas`")
+    known = request.sources(around)
+    resolved = places.resolved(policy, dataset, known)
+    metadata = places.of_folder(policy, dataset.metadata, known) if dataset.metadata is not None else None
+    replicas = tuple(
+        Replica(one.name, places.of_replica(policy, one, known), metadata, one.required)
+        for one in dataset.replicas
+        if one.engine is Engine.FERRYLINE
+    )
+    return DatasetTask(
+        policy=policy.name,
+        dataset=name,
+        source=places.of_folder(policy, dataset.source, known),
+        replicas=replicas,
+        bounds=stops.bounds_of(policy, name),
+        declared=resolved,
+        options=dataset.options,
+        filters=dataset.filters,
+        markers=dataset.markers,
+        on_unknown=dataset.on_unknown,
+        max_delete=dataset.max_delete,
+        max_transfer=dataset.max_transfer,
+        keep=dataset.keep_snapshots,
+        policy_digest=policy.digest,
+        run_in=run_in,
+    )
+
+
+def chosen(policy: values.Policy, names: Iterable[str], *, every: bool) -> tuple[str, ...]:
+    """The datasets a command is about, in the policy's order. Raises BadUsage."""
+    wanted = list(dict.fromkeys(names))
+    for name in wanted:
+        policy.dataset(name)
+    if every and wanted:
+        raise errors.BadUsage("--all and names of datasets were given", advice="give one or the other")
+    if not every and not wanted:
+        known = ", ".join(policy.datasets) or "none"
+        raise errors.BadUsage("no dataset was named", advice=f"name one, or use --all; there are: {known}")
+    return tuple(policy.datasets) if every else tuple(one for one in policy.datasets if one in wanted)

@@ -1,0 +1,67 @@
+"""A dataset as a run needs it: its source, its replicas and its rules, as frozen values. Opens nothing.
+
+`config.datasets` makes them out of the policy; `sync` and the commands about one dataset read them.
+"""
+
+from dataclasses import dataclass, field
+
+from ferryline import errors
+from ferryline.model import place
+from ferryline.policy import values
+from ferryline.policy.filters import EVERYTHING, Filters
+from ferryline.policy.options import Options
+from ferryline.residency.decide import Bounds
+from ferryline.snapshot.head import Identity
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """One copy. `metadata` is where `.ferryline/<name>/` lies; None: `.ferryline/` in the replica itself."""
+
+    name: str
+    location: place.Location
+    metadata: place.Location | None = None
+    required: bool = True
+
+    @property
+    def shelf_url(self) -> str:
+        """Where its head is, for people and for the heads of the others: no secrets."""
+        if self.metadata is None:
+            return f"{self.location.url}.ferryline/"
+        return f"{self.metadata.url}.ferryline/{self.name}/"
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetTask:
+    """Everything that was declared of one dataset, resolved. `run_in` is where this process runs, if told."""
+
+    policy: str
+    dataset: str
+    source: place.Location
+    replicas: tuple[Replica, ...]
+    bounds: Bounds
+    declared: values.Policy
+    options: Options = field(default_factory=Options)
+    filters: Filters = EVERYTHING
+    markers: tuple[str, ...] = ()
+    on_unknown: values.OnUnknown = values.OnUnknown.COPY
+    max_delete: values.MaxDelete = values.MaxDelete()
+    max_transfer: values.MaxTransfer = values.MaxTransfer()
+    keep: values.KeepSnapshots = values.KeepSnapshots()
+    policy_digest: str | None = None
+    run_in: str | None = None
+
+    def replica(self, name: str) -> Replica:
+        """The replica called `name`. Raises `BadUsage` naming those there are."""
+        for one in self.replicas:
+            if one.name == name:
+                return one
+        known = ", ".join(one.name for one in self.replicas) or "none"
+        raise errors.BadUsage(
+            f"the dataset {self.dataset!r} has no replica {name!r}", advice=f"it has: {known}"
+        )
+
+    def identity(self, replica: Replica) -> Identity:
+        """What the head of `replica` says whose it is."""
+        others = {one.name: one.shelf_url for one in self.replicas if one is not replica}
+        return Identity(replica.location.url, self.policy, self.dataset, replica.name, others)

@@ -1,0 +1,215 @@
+"""The lock of a replica: one small document that says who is writing there, and until when.
+
+`pipeline` takes it just before the first write of a run and gives it back afterwards; `unlock` shows
+and breaks it. Where the endpoint compares before it writes, two holders are impossible; elsewhere it
+is a note to people and to other hosts, and the head's epoch decides.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from ferryline import crash, errors
+from ferryline.clock import Clock
+from ferryline.snapshot import document
+from ferryline.snapshot.document import Origin
+from ferryline.snapshot.shelf import Files, Found, Shelf
+from ferryline.storage.store import ALWAYS, Condition
+
+SCHEMA = "ferryline.lock/1"
+
+LEASE_SECONDS = 300.0
+"""How long a lock counts after it was last renewed: a holder that died holds others up no longer."""
+
+RENEW_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """Who writes: `holder` names host and process. After `until` it no longer counts."""
+
+    holder: str
+    run_id: str
+    epoch: int
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A lock as it was read."""
+
+    lock: Lock
+    found: Found
+
+
+@dataclass(slots=True)
+class Held:
+    """A lock that is ours; `lost` says why it no longer is."""
+
+    shelf: Shelf
+    seen: Seen
+    lost: str = ""
+    renewing: asyncio.Task[None] | None = field(default=None, repr=False)
+
+    def check(self) -> None:
+        """Raise `LockHeld` (kind `fenced`) once the lock is no longer ours."""
+        if self.lost:
+            raise errors.LockHeld(
+                f"the lock in {self.shelf.store.place} is no longer this run's: {self.lost}",
+                advice="nothing more is written; run again once the other run has ended",
+                place=self.shelf.store.place,
+                kind="fenced",
+            )
+
+
+def lock_key(shelf: Shelf) -> bytes:
+    """The lock's key."""
+    return shelf.folder + b"lock.json"
+
+
+async def read(shelf: Shelf) -> Seen | None:
+    """The lock that lies there, whether it still counts or not; None where there is none."""
+    key = lock_key(shelf)
+    found = await shelf.get(key)
+    if found is None:
+        return None
+    fields = document.unseal(found.body, SCHEMA, Origin(key, shelf.store.place))
+    try:
+        lock = Lock(
+            str(fields["holder"]),
+            str(fields["run_id"]),
+            int(fields["epoch"]),
+            datetime.fromisoformat(fields["since"]),
+            datetime.fromisoformat(fields["until"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise document.altered(Origin(key, shelf.store.place), f"{type(error).__name__}: {error}") from error
+    return Seen(lock, found)
+
+
+@asynccontextmanager
+async def held(shelf: Shelf, wanted: Lock, clock: Clock) -> AsyncGenerator[Held, None]:
+    """Hold the lock for a `with`, renewing it. `wanted.until` is set here.
+
+    Raises `LockHeld`, naming the holder, while another run's lock counts.
+    """
+    mine = await _take(shelf, wanted, clock)
+    mine.renewing = asyncio.create_task(_renewing(mine, clock))
+    try:
+        yield mine
+    finally:
+        mine.renewing.cancel()
+        await asyncio.gather(mine.renewing, return_exceptions=True)
+        if not mine.lost:
+            await _give_back(mine)
+
+
+async def _take(shelf: Shelf, wanted: Lock, clock: Clock) -> Held:
+    there = await read(shelf)
+    now = clock.now()
+    if there is not None and there.lock.until > now:
+        other = there.lock
+        raise errors.LockHeld(
+            f"{other.holder} holds {shelf.store.place} since {other.since:%Y-%m-%d %H:%M:%S} UTC "
+            f"(run {other.run_id}); its lock counts until {other.until:%H:%M:%S} unless it is renewed",
+            advice="wait for it; where that process is surely gone: ferryline unlock",
+            place=shelf.store.place,
+        )
+    lock = replace(wanted, since=now, until=now + timedelta(seconds=LEASE_SECONDS))
+    crash.point("lock.taking")
+    etag = await _put(shelf, lock, there)
+    crash.point("lock.taken")
+    return Held(shelf, Seen(lock, etag))
+
+
+async def _put(shelf: Shelf, lock: Lock, there: Seen | None) -> Found:
+    body = to_bytes(lock)
+    able = shelf.store.capabilities
+    condition = ALWAYS
+    if there is None and able.write_if_none_match.honoured:
+        condition = Condition(absent=True)
+    elif there is not None and there.found.etag is not None and able.write_if_match.honoured:
+        condition = Condition(etag=there.found.etag)
+    try:
+        await shelf.put(lock_key(shelf), body, condition)
+    except errors.DestinationChanged:
+        found = await shelf.get(lock_key(shelf))
+        if found is None or found.body != body:  # else it was ours, and its answer was lost
+            raise errors.LockHeld(
+                f"another run took the lock in {shelf.store.place} first",
+                advice="wait for it to end, then run again",
+                place=shelf.store.place,
+            ) from None
+        return found
+    found = await shelf.get(lock_key(shelf))
+    if found is None or found.body != body:
+        raise errors.LockHeld(
+            f"another run took the lock in {shelf.store.place} at the same moment",
+            advice="wait for it to end, then run again",
+            place=shelf.store.place,
+        )
+    return found
+
+
+async def _renewing(mine: Held, clock: Clock) -> None:
+    """Renew until cancelled. An endpoint that fails now and then is asked again until the lease ends."""
+    while not mine.lost:
+        await clock.sleep(RENEW_SECONDS)
+        now = clock.now()
+        if now > mine.seen.lock.until:
+            mine.lost = "it was not renewed in time"
+            return
+        renewed = replace(mine.seen.lock, until=now + timedelta(seconds=LEASE_SECONDS))
+        try:
+            there = await read(mine.shelf)
+            if there is None or there.lock.run_id != mine.seen.lock.run_id:
+                mine.lost = f"{there.lock.holder} took it" if there is not None else "somebody removed it"
+                return
+            mine.seen = Seen(renewed, await _put(mine.shelf, renewed, there))
+        except errors.LockHeld as refusal:
+            mine.lost = refusal.message
+        except errors.FerrylineError:
+            continue
+
+
+async def _give_back(mine: Held) -> None:
+    there = await read(mine.shelf)
+    if there is not None and there.lock.run_id == mine.seen.lock.run_id:
+        await remove(mine.shelf)
+
+
+async def remove(shelf: Shelf) -> None:
+    """Remove the lock, whoever holds it. On a versioned bucket its versions go too."""
+    store = shelf.store
+    key = lock_key(shelf)
+    forget = getattr(store, "versions", None)
+    if forget is None:
+        await _deletes(store, key)
+        return
+    versions: tuple[tuple[bytes, str], ...] = await forget(key)
+    erased = False
+    for found, version_id in versions:
+        if found == key and version_id != "null":
+            await store.delete_version(key, version_id)  # type: ignore[attr-defined]  # a verb of stores that have versions
+            erased = True
+    if not erased:
+        await _deletes(store, key)
+
+
+async def _deletes(store: Files, key: bytes) -> None:
+    await store.delete(key)  # type: ignore[attr-defined]  # every store that is written to deletes
+
+
+def to_bytes(lock: Lock) -> bytes:
+    """The lock as a document for people and machines."""
+    fields = {
+        "holder": lock.holder,
+        "run_id": lock.run_id,
+        "epoch": lock.epoch,
+        "since": lock.since.isoformat(),
+        "until": lock.until.isoformat(),
+    }
+    return document.seal(SCHEMA, fields, indent=1)
