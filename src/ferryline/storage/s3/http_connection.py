@@ -167,8 +167,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
-        assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
-        self._transport = transport  # type: ignore[assignment]
+        self._transport = transport  # type: ignore[assignment]  # uvloop's is no subclass
         self._transport.set_write_buffer_limits(high=256 * 1024, low=64 * 1024)  # type: ignore[union-attr]
 
     def get_buffer(self, sizehint: int) -> memoryview:
