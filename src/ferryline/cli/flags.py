@@ -110,6 +110,12 @@ REPORTING = (
     QUIET,
 )
 
+RUN_IN = _option(
+    "--run-in",
+    metavar="REGION",
+    help="Where this process runs: residency rules hold there too.  [default: FERRYLINE_REGION]",
+)
+
 ACCEPT_NEW_MOUNT = _option(
     "--accept-new-mount", is_flag=True, help="The file source may lie on another disk than in the last run."
 )

@@ -3,12 +3,13 @@
 The commands about datasets share it. Every mistake is a UserMistake that names the field.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from ferryline import errors
 from ferryline.config import environment, request
 from ferryline.pipeline.dataset import DatasetTask, Replica
-from ferryline.policy import places, values
+from ferryline.policy import options, places, values
 from ferryline.policy.options import Engine
 from ferryline.residency import stops
 
@@ -59,8 +60,15 @@ def task(
         max_transfer=dataset.max_transfer,
         keep=dataset.keep_snapshots,
         policy_digest=policy.digest,
-        run_in=run_in,
+        run_in=run_in or around.variables.get("FERRYLINE_REGION") or None,
     )
+
+
+def overridden(task: DatasetTask, flags: Mapping[str, str | int | None]) -> DatasetTask:
+    """The task with the options that the command line gives for this run. Raises BadUsage."""
+    given = options.from_flags(flags)
+    changed = {name: getattr(given, name) for name in given.given}
+    return replace(task, options=replace(task.options, **changed))
 
 
 def chosen(policy: values.Policy, names: Iterable[str], *, every: bool) -> tuple[str, ...]:

@@ -24,6 +24,8 @@ class Transferred:
     destination: Entry | None = None
     bytes_read: int = 0
     bytes_written: int = 0
+    version_id: str | None = None
+    """The version that the write made, where its answer told it."""
 
     @property
     def key(self) -> bytes:

@@ -4,7 +4,7 @@ Filled while pages come, emptied once by the delete phase. A hundred bytes a key
 each, because a cap that was raised may let millions in.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pyarrow as pa
 
@@ -16,9 +16,12 @@ _CHUNK = 4096
 
 
 class Candidates:
-    """Keys that only the destination has. Nothing is deleted here."""
+    """Keys that only the destination has. Nothing is deleted here. Markers come out first: they speak of
+    what is about to go."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_marker: Callable[[bytes], bool] | None = None) -> None:
+        self._is_marker = is_marker
+        self._markers: list[Entry] = []
         self._batches: list[pa.RecordBatch] = []
         self._open: list[Entry] = []
         self.count = 0
@@ -26,6 +29,9 @@ class Candidates:
     def add(self, delete: Delete) -> None:
         """Hold one candidate."""
         self.count += 1
+        if self._is_marker is not None and self._is_marker(delete.key):
+            self._markers.append(delete.destination)
+            return
         self._open.append(delete.destination)
         if len(self._open) == _CHUNK:
             self._batches.append(listing_rows(self._open))
@@ -33,8 +39,10 @@ class Candidates:
 
     def take(self) -> Iterator[Delete]:
         """Every candidate once, in the order they came; none is held afterwards."""
-        batches, last = self._batches, self._open
-        self._batches, self._open, self.count = [], [], 0
+        batches, last, markers = self._batches, self._open, self._markers
+        self._batches, self._open, self._markers, self.count = [], [], [], 0
+        for entry in markers:
+            yield Delete(entry, Reason.GONE_AT_SOURCE)
         for batch in batches:
             for row in batch.to_pylist():
                 yield Delete(_entry(row), Reason.GONE_AT_SOURCE)

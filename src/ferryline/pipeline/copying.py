@@ -5,7 +5,7 @@ stage yields to the next one and to the tally. An error that ends the run become
 """
 
 import contextlib
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 
 from ferryline import errors, transfer
@@ -24,7 +24,12 @@ from ferryline.plan import guard
 from ferryline.plan.classify import Classified
 from ferryline.policy.options import TransferMode, VerifyMode
 from ferryline.state.ledger import Ledger
-from ferryline.verify import audit, prove
+from ferryline.verify import audit
+from ferryline.verify import prove as proving
+
+
+def _nobody(_key: bytes) -> None:
+    """Nobody waits for a key to be done with."""
 
 
 @dataclass(slots=True)
@@ -41,6 +46,12 @@ class PassState:
     """Later passes count only what they act on."""
     listed: int = 0
     destination_listed: int = 0
+    kept: int = 0
+    """Objects that OverwriteMode NEVER left as they were, not proven equal."""
+    forgotten: int = 0
+    """Rows of the ledger that lost a side."""
+    news: int = 0
+    """Pairs proven same of which the ledger knew nothing."""
 
     @property
     def quiet(self) -> bool:
@@ -56,7 +67,7 @@ class CopyRun:
         self._task = run.task
         self._options = run.task.options
         self._probed = False
-        self._leftovers: transfer.Leftovers | None = None
+        self.leftovers: transfer.Leftovers | None = None
         self._guard = guard.TransferGuard(run.task.max_transfer_bytes)
         self.tally: Tally = run.tally
         self.consistency = Consistency.PER_OBJECT
@@ -70,7 +81,7 @@ class CopyRun:
             async with opening.opened(self._task, run.opening()) as ends:
                 mount = await opening.check_mount(ends.source, self._task, run.memory)
                 # Also where nothing will be copied: the next run ends what a dead one left.
-                self._leftovers = await transfer.sweep(ends.destination, self._manner())
+                self.leftovers = await transfer.sweep(ends.destination, self.manner())
                 await self._rounds(ends)
                 if mount is not None:
                     run.memory.remember_mount(self._task.source.identity, mount)
@@ -88,7 +99,7 @@ class CopyRun:
             if self._failed():
                 return
             if not (now.copies or now.deletes or now.drift or before.drift):
-                await self._audit_files(ends)
+                await self.audit_files(ends)
                 if not self._failed():
                     self.consistency = Consistency.POINT_IN_TIME
                 return
@@ -117,9 +128,9 @@ class CopyRun:
             remembering = Remembering(update)
             try:
                 state = await self._work(view, remembering, first=first)
-                if self._leftovers is not None:
-                    await self._leftovers.clear()
-                await self._delete(ends, state, remembering, ledger)
+                if self.leftovers is not None:
+                    await self.leftovers.clear()
+                await self.delete(ends, state, remembering, ledger)
             finally:
                 remembering.flush()
                 update.checkpoint()
@@ -137,7 +148,7 @@ class CopyRun:
             steps = scanning.scan(view, ranges, state.coverage)
         copies = self._copies(steps, ends, state, remembering)
         self._run.coverage = state.coverage
-        arrivals = self._arrivals(copies, ends, state)
+        arrivals = self.arrivals(copies, ends, state)
         if self._options.verify_mode is VerifyMode.NONE:
             async with contextlib.aclosing(arrivals) as unproven:
                 async for done in unproven:
@@ -147,8 +158,8 @@ class CopyRun:
                             finding.Match(done.source, done.destination, done.proof, done.digest)
                         )
         else:
-            await self._prove(arrivals, ends, remembering)
-        self._fold_skipped(ends, state)
+            await self.prove(arrivals, ends, remembering)
+        self.fold_skipped(ends, state)
         return state
 
     async def _copies(
@@ -162,7 +173,7 @@ class CopyRun:
         async with contextlib.aclosing(steps):
             async for step in steps:
                 if isinstance(step, Classified):
-                    self._fold_page(step, state, remembering)
+                    self.fold_page(step, state, remembering)
                 elif isinstance(step, action.Copy):
                     self._guard.admit(step.source.size_bytes, ends.destination.place)
                     if not self._probed:
@@ -173,23 +184,28 @@ class CopyRun:
                     self.tally.counts.listed += not state.first
                     yield step
                 else:
-                    self._fold(step, state, remembering)
+                    self.fold(step, state, remembering)
 
-    def _fold_skipped(self, ends: Ends, state: PassState) -> None:
+    def fold_skipped(self, ends: Ends, state: PassState) -> None:
+        """What walks over file trees passed over."""
         skips = skipped.skips_of(ends.source)
         if skips is not None and state.first:
             skipped.fold_source(skips, self._task.filters, self.tally, self._run.recorder)
         skipped.blind(ends.source, ends.destination, state.coverage)
 
-    def _fold_page(self, page: Classified, state: PassState, remembering: Remembering) -> None:
+    def fold_page(self, page: Classified, state: PassState, remembering: Remembering) -> None:
+        """What one page of the scan showed."""
         remembering.same(page.same_rows)
         remembering.forgotten(page.forgotten)
         state.listed += page.counts.listed - page.counts.excluded - page.counts.reserved
         state.destination_listed += page.counts.destination_listed
+        state.kept += page.counts.kept
+        state.forgotten += len(page.forgotten)
+        state.news += page.same_rows.column("digest").null_count
         if state.first:
             page.counts.add_to(self.tally.counts)
 
-    def _fold(self, step: action.Action, state: PassState, remembering: Remembering) -> None:
+    def fold(self, step: action.Action, state: PassState, remembering: Remembering) -> None:
         """Everything that is not copied, once. Later passes count only what is acted on."""
         counts = self.tally.counts
         if isinstance(step, action.Delete):
@@ -199,23 +215,30 @@ class CopyRun:
             self.tally.refused(step)
         elif isinstance(step, action.Same):
             remembering.proven(finding.Match(step.source, step.destination, step.evidence))
+            state.news += 1
             if state.first:
                 counts.same += 1
                 counts.evidence[step.evidence.value] += 1
-        elif isinstance(step, action.Keep) and state.first:
-            if step.reason is action.Reason.KEPT_BY_PRESERVE:
-                counts.kept_orphans += 1
-            else:
-                counts.kept += 1
+        elif isinstance(step, action.Keep):
+            orphan = step.reason is action.Reason.KEPT_BY_PRESERVE
+            state.kept += not orphan
+            counts.kept_orphans += orphan and state.first
+            counts.kept += not orphan and state.first
 
-    async def _arrivals(
-        self, copies: AsyncGenerator[action.Copy, None], ends: Ends, state: PassState
+    async def arrivals(
+        self,
+        copies: AsyncGenerator[action.Copy, None],
+        ends: Ends,
+        state: PassState,
+        through: Callable[[bytes], None] = _nobody,
     ) -> AsyncGenerator[outcome.Transferred, None]:
-        """What arrived; failures and vanished objects are folded."""
+        """What arrived; failures and vanished objects are folded. `through` is told each key that is done
+        with, however it ended."""
         stage_ends = transfer.Ends(ends.source, ends.destination)
-        moving = transfer.transfer(copies, stage_ends, self._manner(), self._leftovers)
+        moving = transfer.transfer(copies, stage_ends, self.manner(), self.leftovers)
         async with contextlib.aclosing(copies), contextlib.aclosing(moving) as outcomes:
             async for done in outcomes:
+                through(done.key)
                 if isinstance(done, outcome.Transferred):
                     state.drift += done.source.token != done.action.source.token
                     self.tally.transferred(done)
@@ -226,11 +249,12 @@ class CopyRun:
                 elif isinstance(done, outcome.Failed):
                     self.tally.failed(done)
 
-    async def _prove(
+    async def prove(
         self, arrivals: AsyncGenerator[outcome.Transferred, None], ends: Ends, remembering: Remembering
     ) -> None:
+        """Prove what arrived; the tally and the ledger learn what came of it."""
         checking = self._run.checking(self._rename)
-        findings = prove.prove(arrivals, ends.source, ends.destination, checking)
+        findings = proving.prove(arrivals, ends.source, ends.destination, checking)
         async with contextlib.aclosing(arrivals), contextlib.aclosing(findings):
             async for found in findings:
                 if isinstance(found, finding.Match):
@@ -239,18 +263,17 @@ class CopyRun:
                 else:
                     self.tally.disproven(found)
 
-    async def _delete(self, ends: Ends, state: PassState, remembering: Remembering, ledger: Ledger) -> None:
+    async def delete(self, ends: Ends, state: PassState, remembering: Remembering, ledger: Ledger) -> None:
         """The delete phase: only from proven ranges, after the guards, with a second look for each."""
         if not state.candidates.count:
             return
         place, ledger_rows = ends.destination.place, ledger.count()
         facts = guard.SourceFacts(state.listed, ledger_rows, state.destination_listed)
         guard.check_source(facts, ends.source.place)
-        limit = guard.DeleteGuard.of(self._task.max_delete, ledger_rows, state.destination_listed)
-        limit.check(state.candidates.count, place)
+        self.delete_guard(ledger_rows, state).check(state.candidates.count, place)
         stage_ends = transfer.Ends(ends.source, ends.destination)
         candidates = self._proven_absent(state)
-        async with contextlib.aclosing(transfer.delete(candidates, stage_ends, self._manner())) as outcomes:
+        async with contextlib.aclosing(transfer.delete(candidates, stage_ends, self.manner())) as outcomes:
             async for done in outcomes:
                 if isinstance(done, outcome.Deleted):
                     state.deletes += 1
@@ -261,6 +284,11 @@ class CopyRun:
                 elif isinstance(done, outcome.Failed):
                     self.tally.failed(done)
 
+    def delete_guard(self, held: int, state: PassState) -> guard.DeleteGuard:
+        """The caps on deletes, where `held` objects were proven before."""
+        task = self._task
+        return guard.DeleteGuard.of(task.max_delete, held, state.destination_listed, task.approved_deletes)
+
     async def _proven_absent(self, state: PassState) -> AsyncGenerator[action.Delete, None]:
         for candidate in state.candidates.take():
             if state.coverage.proves(candidate.key):
@@ -268,7 +296,7 @@ class CopyRun:
             else:
                 self.tally.spared(outcome.Spared(candidate, "its place was not listed to the end"))
 
-    async def _audit_files(self, ends: Ends) -> None:
+    async def audit_files(self, ends: Ends) -> None:
         """Files are always hashed: a size and a time prove nothing about a disk."""
         if not (ends.source.capabilities.hashes_locally or ends.destination.capabilities.hashes_locally):
             return
@@ -286,7 +314,8 @@ class CopyRun:
         name = self._task.object_name
         return key if name is None else name
 
-    def _manner(self) -> transfer.Manner:
+    def manner(self) -> transfer.Manner:
+        """How this run's objects are worked on."""
         run = self._run
         pressure = run.around.pressure
         return transfer.Manner(

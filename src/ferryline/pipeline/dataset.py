@@ -65,3 +65,15 @@ class DatasetTask:
         """What the head of `replica` says whose it is."""
         others = {one.name: one.shelf_url for one in self.replicas if one is not replica}
         return Identity(replica.location.url, self.policy, self.dataset, replica.name, others)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What was asked for beyond the policy: some replicas only, nothing written, deletes approved."""
+
+    replicas: tuple[str, ...] = ()
+    dry_run: bool = False
+    approved_deletes: int = 0
+    adopting: bool = False
+    """Nothing is copied: what cannot be proven as it lies there is a failure."""
+    accept_new_mount: bool = False

@@ -13,6 +13,7 @@ from typing import Any, TypeGuard
 from ferryline import errors
 from ferryline.pipeline import loop
 from ferryline.pipeline.copying import CopyRun
+from ferryline.pipeline.dataset import DatasetTask, Wish
 from ferryline.pipeline.inspection import Inspection
 from ferryline.pipeline.run import Run
 from ferryline.pipeline.task import Surroundings, Task
@@ -37,6 +38,24 @@ def copy(task: Task, around: Surroundings) -> RunFacts:
                 return run.ended(copying.consistency, stopped)
             # Seen once, sorted from then on: what was copied until now is found equal by the next try.
             run.recorder.close()
+            unordered |= {stopped.place}
+
+
+def sync(task: DatasetTask, around: Surroundings, wish: Wish) -> RunFacts:
+    """Bring every replica of a dataset in line with its source, prove it and publish it.
+
+    `facts.stopped` and those of each destination hold what ended work early. Raises UserMistake for
+    what is wrong before the run begins, and DiskFailed where the state folder cannot be used.
+    """
+    from ferryline.pipeline.sync import Sync  # each command starts with what it needs
+
+    with open_state(around.state_folder, around.clock) as state:
+        unordered: frozenset[str] = frozenset()
+        while True:
+            run = Sync(task, around, state, wish, unordered)
+            stopped = _stopped(run.run())
+            if not _news(stopped, unordered):
+                return run.facts(stopped)
             unordered |= {stopped.place}
 
 

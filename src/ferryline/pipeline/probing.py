@@ -22,12 +22,14 @@ async def learn(ends: Ends, memory: Memory, sample: Entry) -> None:
     ):
         found = await probe.probe_source(ends.source.bare, sample)
         _install(ends.source, ends.source_endpoint, memory, found)
-    if _asks(ends.destination) and (
-        ends.destination.capabilities.write_if_none_match is Support.UNKNOWN
-        or _another_server(ends.destination)
-    ):
-        found = await probe.probe_destination(ends.destination.bare)
-        _install(ends.destination, ends.destination_endpoint, memory, found)
+    await learn_destination(ends.destination, ends.destination_endpoint, memory)
+
+
+async def learn_destination(store: DressedStore, endpoint: str, memory: Memory) -> None:
+    """Probe a store that is about to be written, as far as it is not known yet."""
+    if _asks(store) and (store.capabilities.write_if_none_match is Support.UNKNOWN or _another_server(store)):
+        found = await probe.probe_destination(store.bare)
+        _install(store, endpoint, memory, found)
 
 
 def _asks(store: DressedStore) -> bool:

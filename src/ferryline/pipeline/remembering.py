@@ -54,8 +54,9 @@ class Remembering:
             self._flush_gone()
 
     def proven(self, match: Match) -> None:
-        """A pair proven equal. Without both tokens there is nothing to compare with later: no row."""
-        if known(match.source.token) and known(match.destination.token):
+        """A pair proven equal. The destination's token may lack its time (0) where only the write's answer
+        told it: such a row is never same by itself, but keeps what the bytes hashed to."""
+        if known(match.source.token) and (known(match.destination.token) or match.digest is not None):
             self._add(match, match.evidence.value)
 
     def distrusted(self, pair: Both) -> None:

@@ -23,7 +23,7 @@ from ferryline.pipeline.recorder import Recorder
 from ferryline.pipeline.tally import Tally
 from ferryline.pipeline.task import Surroundings, Task
 from ferryline.plan.rules import Rules, Traits
-from ferryline.policy.options import UNLIMITED, LogLevel
+from ferryline.policy.options import UNLIMITED, LogLevel, Options
 from ferryline.report import accounting, document
 from ferryline.report.facts import DestinationFacts, RunFacts, VerifyFacts
 from ferryline.state import State
@@ -34,27 +34,46 @@ from ferryline.verify.checking import Checking
 from ferryline.verify.sample import Sample
 
 
+class Frame:
+    """What belongs to an execution as a whole, however many destinations it has."""
+
+    def __init__(self, around: Surroundings, options: Options) -> None:
+        self.began_at = around.clock.now()
+        self.run_id = new_run_id(self.began_at, around.chance)
+        self.recorder = Recorder(around.clock, around.emit)
+        if options.log_level is not LogLevel.OFF:
+            folder = around.report_folder or around.state_folder / "reports"
+            self.recorder.report_into(folder / self.run_id, options.log_level)
+        rate = options.bytes_per_second
+        paced = None if rate == UNLIMITED else pace.Pace(rate, around.clock)
+        self.harness = opening_ends.harness(around, self.recorder.emit, paced)
+
+
 class Run:
-    """What every command over a task needs. `state` is open for as long as the run lives."""
+    """What every command over a task needs. `state` is open for as long as the run lives.
+
+    `frame` is given where several runs are the parts of one execution.
+    """
 
     def __init__(
-        self, task: Task, around: Surroundings, state: State, unordered: frozenset[str] = frozenset()
+        self,
+        task: Task,
+        around: Surroundings,
+        state: State,
+        unordered: frozenset[str] = frozenset(),
+        frame: Frame | None = None,
     ) -> None:
         self.task = task
         self.around = around
         self.state = state
-        self.began_at = around.clock.now()
-        self.run_id = new_run_id(self.began_at, around.chance)
-        self.recorder = Recorder(around.clock, around.emit)
+        self.frame = frame or Frame(around, task.options)
+        self.began_at = self.frame.began_at
+        self.run_id = self.frame.run_id
+        self.recorder = self.frame.recorder
         self.coverage: Coverage | None = None
         self._recorded = False
         self.tally = Tally(task.destinations[0].url, self.recorder.emit)
         self._unordered = unordered
-        self.pace = self._pace()
-        if task.options.log_level is not LogLevel.OFF:
-            folder = around.report_folder or around.state_folder / "reports"
-            self.recorder.report_into(folder / self.run_id, task.options.log_level)
-        self._harness = opening_ends.harness(around, self.recorder.emit, self.pace)
 
     @property
     def memory(self) -> State:
@@ -63,7 +82,7 @@ class Run:
 
     def opening(self) -> Opening:
         """What opening both ends needs."""
-        return Opening(self.around, self._harness, self.state, self.state.folder, self._unordered)
+        return Opening(self.around, self.frame.harness, self.state, self.state.folder, self._unordered)
 
     def ledger(self) -> Ledger:
         """What was proven between the two ends."""
@@ -106,14 +125,7 @@ class Run:
         if stopped is None and not counts.balanced:
             raise accounting.broken(counts, self.tally.place)
         self.recorder.close()
-        destination = DestinationFacts(
-            url=self.task.destinations[0].url,
-            counts=counts,
-            failures=tuple(self.tally.failures),
-            failure_kinds=dict(self.tally.failure_kinds),
-            consistency=consistency,
-            coverage=self.coverage.summary() if self.coverage is not None else (),
-        )
+        destination = self.destination(consistency)
         facts = RunFacts(
             run_id=self.run_id,
             source=self.task.source.url,
@@ -130,6 +142,17 @@ class Run:
         facts = self._record(facts)
         self.recorder.emit(event.RunEnded(self.run_id, facts.status.value, facts.exit_code))
         return facts
+
+    def destination(self, consistency: Consistency) -> DestinationFacts:
+        """What the run came to at its destination, so far."""
+        return DestinationFacts(
+            url=self.task.destinations[0].url,
+            counts=self.tally.counts,
+            failures=tuple(self.tally.failures),
+            failure_kinds=dict(self.tally.failure_kinds),
+            consistency=consistency,
+            coverage=self.coverage.summary() if self.coverage is not None else (),
+        )
 
     def _record(self, facts: RunFacts) -> RunFacts:
         """Write down how the run ended. A state that cannot take it stops a run that nothing else stopped."""
@@ -177,10 +200,6 @@ class Run:
         """The report folder's path for documents, which hold nothing but UTF-8."""
         folder = self.recorder.report
         return None if folder is None else os.fsencode(folder).decode("utf-8", "backslashreplace")
-
-    def _pace(self) -> pace.Pace | None:
-        rate = self.task.options.bytes_per_second
-        return None if rate == UNLIMITED else pace.Pace(rate, self.around.clock)
 
 
 def new_run_id(at: datetime, chance: random.Random) -> str:

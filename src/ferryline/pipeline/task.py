@@ -33,6 +33,8 @@ class Task:
     object_key: bytes | None = None
     object_name: bytes | None = None
     policy_digest: str | None = None
+    approved_deletes: int = 0
+    """Deletes that a person allowed for this run, whatever the caps say."""
     accept_new_mount: bool = False
     """A person said that the file source's root may be another one than in the last run."""
 

@@ -222,9 +222,17 @@ def _evidence(rows: pa.RecordBatch, ledger: Mask, etag: Mask) -> tuple[dict[str,
     names = pc.if_else(whole, Evidence.ETAG_MD5.value, Evidence.ETAG_PARTS.value)
     arrays = [proven.column("key"), proven.column("source_size")]
     arrays += [proven.column(f"{side}_{part}") for side in ("source", "destination") for part in _TOKEN]
-    # No digest: an ETag that a listing shows may be a KMS one, which looks like MD5 and is not.
-    arrays += [pa.nulls(proven.num_rows, pa.binary()), names]
+    arrays += [_carried(proven), names]
     return counts, pa.RecordBatch.from_arrays(arrays, schema=LEDGER)
+
+
+def _carried(rows: pa.RecordBatch) -> pa.Array:
+    """The digest that the ledger holds of the same state of the source, else null: an ETag that a listing
+    shows may be a KMS one, which looks like MD5 and is not."""
+    digests = rows.column("ledger_digest")
+    if digests.null_count == rows.num_rows:
+        return pa.nulls(rows.num_rows, pa.binary())
+    return pc.if_else(_stands(rows, "source"), digests, pa.scalar(None, pa.binary()))
 
 
 # -- masks: None stands for "every row", so that the usual page costs nothing -----------------------

@@ -19,6 +19,8 @@ from ferryline.report import keys
 from ferryline.report.facts import DestinationFacts, RunFacts, VerifyFacts
 
 RUN_SCHEMA = "ferryline.run/1"
+SYNC_SCHEMA = "ferryline.sync/1"
+_EXIT_ORDER = (130, 143, 70, 2, 5, 4, 6, 3, 7, 1)
 VERIFY_SCHEMA = "ferryline.verify/1"
 FAILURES_MAX = 1_000
 FINDINGS_MAX = 1_000
@@ -35,10 +37,12 @@ def run_document(facts: RunFacts) -> dict[str, Any]:
         "status": facts.status.value,
         "exit_code": facts.exit_code,
         "source": facts.source,
+        "dataset": facts.dataset,
         "began_at": _time(facts.began_at),
+        "listed_at": None if facts.listed_at is None else _time(facts.listed_at),
         "ended_at": _time(facts.began_at + timedelta(seconds=facts.duration_seconds)),
         "duration_seconds": round(facts.duration_seconds, 3),
-        "snapshot": None,
+        "snapshot": _snapshot(facts.destinations),
         "consistency": _consistency(facts.destinations).value,
         "fencing": facts.fencing,
         "policy_digest": facts.policy_digest,
@@ -102,10 +106,17 @@ def verify_document(facts: VerifyFacts) -> dict[str, Any]:
 def _destination(facts: DestinationFacts, run: RunFacts) -> dict[str, Any]:
     alone = len(run.destinations) == 1
     requests = facts.requests or (run.requests if alone else {})
-    failed = facts.failures_total > 0 or run.stopped is not None
+    stopped = facts.stopped if facts.replica is not None else run.stopped
+    failed = facts.failures_total > 0 or stopped is not None
     return {
         "destination": facts.url,
+        "replica": facts.replica,
+        "required": facts.required,
         "status": (Status.ERROR if failed else Status.SUCCESS).value,
+        "snapshot": facts.snapshot,
+        "published": facts.published,
+        "why_not_published": facts.why_not or None,
+        "stopped": None if facts.stopped is None else _stopped(facts.stopped),
         "consistency": facts.consistency.value,
         **_counts(facts.counts),
         "destination_files_listed": facts.counts.destination_listed,
@@ -159,6 +170,20 @@ def _summed(destinations: Iterable[DestinationFacts]) -> Counts:
         total.source_bytes_read += counts.source_bytes_read
         total.evidence.update(counts.evidence)
     return total
+
+
+def sync_document(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Several runs, one for each dataset, and what they come to together: the most serious exit code."""
+    codes = [int(one["exit_code"]) for one in runs]
+    code = next((one for one in _EXIT_ORDER if one in codes), 0)
+    status = Status.SUCCESS if code == 0 else Status.ERROR
+    return {"schema": SYNC_SCHEMA, "status": status.value, "exit_code": code, "runs": runs}
+
+
+def _snapshot(destinations: tuple[DestinationFacts, ...]) -> str | None:
+    """The snapshot that is current at every replica of the run, when it is one and the same."""
+    found = {one.snapshot for one in destinations}
+    return next(iter(found)) if len(found) == 1 else None
 
 
 def _consistency(destinations: tuple[DestinationFacts, ...]) -> Consistency:

@@ -30,6 +30,17 @@ class DestinationFacts:
     coverage: tuple[Coverage, ...] = ()
     requests: Mapping[str, int] = field(default_factory=dict)
     """Attempts at this destination by operation; empty where requests are only known for the whole run."""
+    replica: str | None = None
+    snapshot: str | None = None
+    """What is current there, if this run published or confirmed it."""
+    published: bool = False
+    """Whether the head had to be written for it."""
+    why_not: str = ""
+    """Why nothing was published, where nothing was."""
+    required: bool = True
+    fencing: str = FENCING_LOCAL
+    stopped: errors.FerrylineError | None = None
+    """What ended the work at this destination, where others went on."""
 
     @property
     def failures_total(self) -> int:
@@ -53,6 +64,9 @@ class RunFacts:
     report: str | None = None
     policy_digest: str | None = None
     fencing: str = FENCING_LOCAL
+    dataset: str | None = None
+    listed_at: datetime | None = None
+    """When the listing of the source began."""
 
     @property
     def failures_total(self) -> int:
@@ -61,8 +75,8 @@ class RunFacts:
 
     @property
     def exit_code(self) -> int:
-        """What stopped the run decides; else failed objects; else 0."""
-        return _exit_code(self.stopped, self.failures_total)
+        """What stopped the run decides; else failed objects where a copy is required; else 0."""
+        return _exit_code(self.stopped, sum(one.failures_total for one in self.destinations if one.required))
 
     @property
     def status(self) -> Status:

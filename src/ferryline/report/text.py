@@ -68,14 +68,27 @@ def _destination(document: Mapping[str, Any], *, cut_off: bool) -> list[tuple[st
     unfinished = coverage["ranges"] - coverage["complete"]
     moment = document["consistency"] == "point-in-time"
     ranges = f"{unfinished:,} of {layout.counted(coverage['ranges'], 'key range')} to the end"
+    name = f"{layout.safe(document['replica'])}: " if document["replica"] is not None else ""
     return [
-        ("to", layout.safe(document["destination"])),
+        ("to", name + layout.safe(document["destination"])),
+        ("snapshot", _published(document)),
         ("listed", _account(document, cut_off=cut_off)),
         ("deleted", f"{document['files_deleted']:,}" if document["files_deleted"] else ""),
         ("proof", layout.tally(document["evidence"])),
         ("as of", "one moment: two listings agreed" if moment else ""),
         ("not listed", f"{ranges}; nothing was deleted there" if unfinished else ""),
     ]
+
+
+def _published(document: Mapping[str, Any]) -> str:
+    """What readers of a replica see now, and why nothing new where there is nothing new."""
+    if document["replica"] is None:
+        return ""
+    if document["snapshot"] is not None:
+        said = "published" if document["published"] else "current already, confirmed"
+        return f"{document['snapshot'][:16]}… {said}"
+    why = document["stopped"]["message"] if document["stopped"] is not None else document["why_not_published"]
+    return f"nothing published: {layout.safe(why)}" if why else "nothing published"
 
 
 def _account(document: Mapping[str, Any], *, cut_off: bool) -> str:

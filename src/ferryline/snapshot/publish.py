@@ -121,7 +121,9 @@ async def announce(shelf: Shelf, writer: Writer, change: Callable[[Head], Head])
     for _ in range(ATTEMPTS):
         seen = await read_head(shelf)
         before = seen.head if seen is not None else Head(writer.identity)
-        _compare(before, writer, shelf)
+        belongs(before, writer.identity, shelf.store.place)
+        if before.epoch > writer.epoch:
+            raise _fenced(shelf, f"it has the epoch {before.epoch}, this run only {writer.epoch}")
         changed = change(replace(before, identity=writer.identity))
         if seen is not None and changed == before:
             return Announced(before, fencing, written=False)
@@ -171,8 +173,9 @@ def _condition(shelf: Shelf, seen: Seen | None) -> Condition:
     return Condition(etag=seen.found.etag) if known else ALWAYS
 
 
-def _compare(head: Head, writer: Writer, shelf: Shelf) -> None:
-    mine, theirs = writer.identity, head.identity
+def belongs(head: Head, mine: Identity, place: str) -> None:
+    """Raise `BadUsage` (kind `other-head`) for a head of another policy, dataset or place."""
+    theirs = head.identity
     for what, own, found in (
         ("policy", mine.policy, theirs.policy),
         ("dataset", mine.dataset, theirs.dataset),
@@ -180,14 +183,12 @@ def _compare(head: Head, writer: Writer, shelf: Shelf) -> None:
     ):
         if own != found:
             raise errors.BadUsage(
-                f"the head in {shelf.store.place} belongs to the {what} {found!r}, not to {own!r}",
+                f"the head in {place} belongs to the {what} {found!r}, not to {own!r}",
                 advice="two policies on one prefix are refused: use another prefix, or remove the old "
                 "replica with its own policy first",
-                place=shelf.store.place,
+                place=place,
                 kind="other-head",
             )
-    if head.epoch > writer.epoch:
-        raise _fenced(shelf, f"it has the epoch {head.epoch}, this run only {writer.epoch}")
 
 
 def _fenced(shelf: Shelf, why: str) -> errors.LockHeld:

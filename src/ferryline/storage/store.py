@@ -54,11 +54,13 @@ class Received:
     """An object's bytes (or a span of them) with what the answer said about it.
 
     `stat.entry.size_bytes` is the whole object's size also for a span. The backend has compared
-    the number of bytes, Content-Range and ETag with what was asked; `body` is complete.
+    the number of bytes, Content-Range and ETag with what was asked; `body` is complete. `shared` means
+    that somebody else's request brought it: nothing was read for this one.
     """
 
     body: Buffer
     stat: Stat
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from ferryline.model.digest import Algorithm, Digest
 from ferryline.model.entry import Entry
 from ferryline.model.key import printable
 from ferryline.model.outcome import Transferred
+from ferryline.storage.capabilities import Support
 from ferryline.storage.store import Completion, Condition, Writing, Written
 from ferryline.transfer import carried, digesting, layouts, sending, settle, uploads
 from ferryline.transfer.layouts import Shape
@@ -77,13 +78,25 @@ async def _through(
     return Transferred(
         trip.copy,
         trip.source_seen(shape.entry),
-        Digest(Algorithm.CRC64NVME, sent.crc64nvme),
+        _digest(passage, shape, sent),
         etag=found.entry.token.etag,
         proof=found.proof,
         destination=found.entry,
         bytes_read=trip.bytes_read,
         bytes_written=trip.bytes_written,
+        version_id=found.entry.token.version_id,
     )
+
+
+def _digest(passage: Passage, shape: Shape, sent: Sent) -> Digest:
+    """The digest of the source object, a function of it alone: its MD5 where its ETag is one, by what a
+    look showed of its encryption, else its CRC64NVME."""
+    etag = shape.entry.token.etag
+    able = passage.ends.source.capabilities.etag_is_md5
+    plain = shape.stat.encryption in (None, "AES256") and able in (Support.HONOURED, Support.UNKNOWN)
+    if plain and etag is not None and digest.is_md5_form(etag):
+        return Digest(Algorithm.MD5, bytes.fromhex(etag.decode()))
+    return Digest(Algorithm.CRC64NVME, sent.crc64nvme)
 
 
 def _compare(passage: Passage, trip: Trip, shape: Shape, sent: Sent) -> None:

@@ -81,7 +81,8 @@ class _Sender:
         passage, trip, entry = self._passage, self._trip, self._trip.entry
         async with passage.budget.take(span.size_bytes):
             received = await passage.ends.source.read(entry.key, self._pin, span)
-            self._read(len(received.body))
+            if not received.shared:
+                self._read(len(received.body))
             if len(received.body) != span.size_bytes:
                 what = f"{len(received.body)} bytes came of a part of {span.size_bytes}"
                 raise changed(entry, passage.ends.source.place, what)

@@ -45,8 +45,9 @@ async def _read(passage: Passage, trip: Trip) -> Received:
     entry, source = trip.entry, passage.ends.source
     received = await source.read(entry.key, Pin(entry.token))
     size_bytes = len(received.body)
-    trip.bytes_read += size_bytes
-    passage.motion.read(size_bytes)
+    if not received.shared:
+        trip.bytes_read += size_bytes
+        passage.motion.read(size_bytes)
     if size_bytes != entry.size_bytes:
         raise changed(entry, source.place, f"{size_bytes} bytes came of {entry.size_bytes}")
     return received
@@ -155,6 +156,7 @@ async def _write(passage: Passage, trip: Trip, received: Received, sums: Sums) -
         destination=_entry(trip, written, sums),
         bytes_read=trip.bytes_read,
         bytes_written=trip.bytes_written,
+        version_id=written.version_id,
     )
 
 

@@ -143,6 +143,10 @@ class S3Store:
         """ListObjectVersions: (key, version id) of every version and delete marker below `prefix`."""
         return await versions.versions(self._client, prefix)
 
+    async def versioning(self) -> bool:
+        """GetBucketVersioning: whether every overwrite keeps what was there."""
+        return await versions.enabled(self._client)
+
     async def delete_many(self, keys: Sequence[bytes]) -> Mapping[bytes, errors.FerrylineError]:
         """DeleteObjects of up to 1,000 keys: the keys that were not deleted, each with its error."""
         return await writes.delete_many(self._client, keys)

@@ -1,6 +1,6 @@
-"""ListObjectVersions: every version and delete marker below a prefix, to remove what was made there for good.
+"""Versions: whether a bucket keeps them, and every version and delete marker below a prefix.
 
-Called through `S3Store.versions`. Meant for a handful of objects (a probe's), not for a bucket.
+Called through `S3Store`. The list is meant for a handful of objects (those of a probe), not for a bucket.
 """
 
 from ferryline import errors
@@ -9,6 +9,19 @@ from ferryline.storage.s3.client import Call, Client
 from ferryline.storage.s3.writes import result_of
 
 _PAGES_MAX = 1000
+
+
+async def enabled(client: Client) -> bool:
+    """Whether versioning is on: Suspended, never on, and not known to the endpoint all count as off."""
+    call = Call(
+        "GetBucketVersioning", "GET", query=(("versioning", None),), permission="s3:GetBucketVersioning"
+    )
+    try:
+        answer = await client.send(call)
+    except errors.Unsupported:
+        return False
+    root = result_of(client, call, answer, "VersioningConfiguration")
+    return answer_xml.child_text(root, "Status") == "Enabled"
 
 
 async def versions(client: Client, prefix: bytes) -> tuple[tuple[bytes, str], ...]:

@@ -1,0 +1,65 @@
+"""`ferryline sync`: replicate datasets by their policy, prove every object, publish what is whole."""
+
+from typing import Any
+
+import click
+
+from ferryline import errors
+from ferryline.cli import flags, live
+from ferryline.config import datasets, environment
+from ferryline.pipeline import door
+from ferryline.pipeline.dataset import Wish
+from ferryline.report import document, text
+
+
+@click.command("sync")
+@click.argument("names", metavar="[DATASET]...", nargs=-1)
+@click.option("--all", "every", is_flag=True, help="Every dataset of the policy.")
+@click.option("--replica", "replicas", multiple=True, metavar="NAME", help="Only this replica; repeatable.")
+@click.option("--dry-run", is_flag=True, help="Look and plan, write nothing anywhere.")
+@click.option(
+    "--approve-deletes",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Allow up to N deletes, or keys gone from a snapshot, in this run, whatever max_delete says.",
+)
+@flags.RUN_IN
+@flags.stack(flags.REPORTING, flags.PRESSURE, flags.COMMON)
+@flags.ACCEPT_NEW_MOUNT
+def command(
+    names: tuple[str, ...],
+    *,
+    every: bool,
+    replicas: tuple[str, ...],
+    dry_run: bool,
+    approve_deletes: int,
+    run_in: str | None,
+    accept_new_mount: bool,
+    **given: Any,
+) -> int:
+    """Bring each DATASET's replicas in line with its source and publish the snapshot at each.
+
+    The source is read once for all replicas. A replica's new snapshot becomes visible only when every
+    object of it is proven there; one that fails does not keep the others from publishing. Run it again
+    and nothing is written. Nothing is needed on this host: what was proven lies beside the replicas.
+    """
+    around = environment.read()
+    policy = datasets.declared(given.pop("policy_files"), around)
+    chosen = datasets.chosen(policy, names, every=every)
+    if replicas and len(chosen) > 1:
+        raise errors.BadUsage("--replica names a replica of one dataset", advice="name one dataset")
+    wish = Wish(replicas, dry_run, approve_deletes, accept_new_mount=accept_new_mount)
+    options = {name: given.pop(name) for name in ("bytes_per_second", "log_level")}
+    tasks = [datasets.overridden(datasets.task(policy, one, around, run_in), options) for one in chosen]
+    runs: list[dict[str, Any]] = []
+    with live.Session(given, around) as session:
+        for task in tasks:
+            facts = door.sync(task, session.surroundings(), wish)
+            runs.append(document.run_document(facts))
+            session.speak.say(text.summary(runs[-1]))
+            if facts.exit_code in (130, 143):
+                break
+    result = document.sync_document(runs)
+    session.speak.document(result)
+    return int(result["exit_code"])

@@ -1,0 +1,72 @@
+"""What a replica's own receipts prove, brought into this host's ledger: nothing on a disk is needed.
+
+`Lane` calls it before it scans. A host that published last itself, or has read this receipt before, has
+nothing to learn; any other (a new machine every night) takes over what was proven.
+"""
+
+from typing import Protocol
+
+import pyarrow as pa
+
+from ferryline import errors
+from ferryline.pipeline import proofs
+from ferryline.snapshot import opening
+from ferryline.snapshot.head import Head
+from ferryline.snapshot.load import Loader
+from ferryline.snapshot.rows import CONTENT, PROOFS
+from ferryline.snapshot.shelf import Shelf
+from ferryline.state.ledger import Ledger
+
+
+class Remembers(Protocol):
+    """Which receipt this host's ledger last agreed with, by place."""
+
+    def mount(self, place: str) -> str | None:
+        """What was remembered of a place, or None."""
+        ...
+
+    def remember_mount(self, place: str, identity: str) -> None:
+        """Keep it."""
+        ...
+
+
+def mark_of(replica: str) -> str:
+    """The name under which the receipt of a replica (by its identity) is remembered."""
+    return f"receipt of {replica}"
+
+
+async def seed(shelf: Shelf, head: Head, ledger: Ledger, memory: Remembers, replica: str) -> None:
+    """Bring `ledger` in line with the replica's current receipt, unless it was already.
+
+    Documents that are missing or altered prove nothing: then nothing is taken over from them.
+    """
+    entry = head.entry(head.current) if head.current is not None else None
+    if entry is None or memory.mount(mark_of(replica)) == entry.receipt:
+        return
+    try:
+        manifest = await opening.read_manifest(shelf, entry.snapshot)
+        receipt = await opening.read_receipt(shelf, entry.snapshot)
+        source = await opening.read_source_receipt(shelf, entry.snapshot)
+        content, proven, listed = (
+            Loader(shelf, CONTENT),
+            Loader(shelf, PROOFS),
+            Loader(shelf, PROOFS),
+        )
+        with ledger.update() as update:
+            spans = zip(manifest.index.spans(), receipt.index.spans(), source.index.spans(), strict=True)
+            for (after, chunk), (_, proof), (_, state) in spans:
+                rows = await content.rows(chunk, after)
+                of_source = await listed.rows(state, after)
+                of_replica = await proven.rows(proof, after)
+                if not _alike(rows, of_source, of_replica):
+                    return
+                update.put(proofs.ledger(rows, of_source, of_replica))
+            update.commit()
+    except (errors.ObjectMissing, errors.DigestMismatch, ValueError):
+        return
+    if receipt.index.root == entry.receipt:
+        memory.remember_mount(mark_of(replica), entry.receipt)
+
+
+def _alike(*tables: pa.RecordBatch) -> bool:
+    return all(one.column("key").equals(tables[0].column("key")) for one in tables)

@@ -1,0 +1,286 @@
+"""A sync: one dataset, one read of its source, a lane to each replica, and every lane's own ending.
+
+Called by `door`. Residency is decided before anything is opened and again with the regions that the
+endpoints themselves name. A lane that stops leaves the others to publish; what stopped it stays with it.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
+
+from ferryline import errors
+from ferryline.model import event, exitcode
+from ferryline.model.run import Consistency, Phase
+from ferryline.pipeline import ends as opening_ends
+from ferryline.pipeline import loop, shelves
+from ferryline.pipeline.convoy import Convoy
+from ferryline.pipeline.dataset import DatasetTask, Replica, Wish
+from ferryline.pipeline.itinerary import Turn
+from ferryline.pipeline.lane import Lane
+from ferryline.pipeline.run import Frame, Run
+from ferryline.pipeline.sharing import Sharing
+from ferryline.pipeline.task import Pressure, Surroundings, Task
+from ferryline.plan import guard
+from ferryline.policy.options import PreserveDeletedFiles
+from ferryline.report.facts import DestinationFacts, RunFacts
+from ferryline.residency import stops
+from ferryline.residency.decide import decide_all, enforce
+from ferryline.state import State
+from ferryline.storage.location import Side
+from ferryline.storage.wrap.stack import DressedStore
+
+_SEVERITY = (2, 5, 4, 6, 3, 7, 1)
+"""Exit codes, the one that a person must hear of first (DESIGN 6.2)."""
+
+
+class Sync:
+    """One execution of one dataset. `run` once; then `facts`."""
+
+    def __init__(
+        self,
+        task: DatasetTask,
+        around: Surroundings,
+        state: State,
+        wish: Wish,
+        unordered: frozenset[str] = frozenset(),
+    ) -> None:
+        self._task = task
+        self._state = state
+        self._wish = wish
+        self._unordered = unordered
+        self._replicas = tuple(map(task.replica, wish.replicas)) or task.replicas
+        self._frame = Frame(around, task.options)
+        self._around = replace(around, pressure=_shared_out(around.pressure, len(self._replicas)))
+        self._lanes: list[Lane] = []
+        self.listed_at = self._frame.began_at
+
+    # -- the run ----------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Do all of it. Raises what concerns the whole dataset; what stopped one lane stays there."""
+        task, recorder = self._task, self._frame.recorder
+        self._enforce({})
+        urls = tuple(one.location.url for one in self._replicas)
+        recorder.emit(event.RunStarted(self._frame.run_id, task.source.url, urls))
+        recorder.enter(Phase.LAUNCHING)
+        first = self._run_of(self._replicas[0])
+        async with contextlib.AsyncExitStack() as closing:
+            opening = first.opening()
+            source = await opening_ends.opened_store(task.source, Side.SOURCE, opening, closing)
+            opened = [
+                await closing.enter_async_context(shelves.opened(one, opening)) for one in self._replicas
+            ]
+            await self._decide_again(source, opened)
+            mount = await opening_ends.check_mount(source, first.task, first.memory)
+            sharing = self._sharing = Sharing(source, self._around.pressure.memory_bytes, self._around.clock)
+            holder = f"{socket.gethostname()} (process {os.getpid()})"
+            for there in opened:
+                lane = Lane(self._run_of(there.replica), task, there, sharing, holder)
+                self._lanes.append(lane)
+                closing.push_async_callback(lane.close)
+            await self._execute()
+            if mount is not None:
+                first.memory.remember_mount(task.source.identity, mount)
+
+    async def _execute(self) -> None:
+        recorder = self._frame.recorder
+        await self._each(Lane.prepare)
+        recorder.enter(Phase.PREPARING)
+        self.listed_at = self._around.clock.now()
+        await self._each(_first_scan)
+        await self._each(Lane.learn_keeping)
+        if self._wish.dry_run:
+            return
+        if self._wish.adopting:
+            for lane in self._live:
+                lane.refuse_copies()
+        else:
+            self._admit()
+        await self._travel()
+
+    async def _travel(self) -> None:
+        """Send, prove, publish: every lane to its own end, but for one that holds the last snapshot for
+        readers until another has the new one."""
+        last = self._held_back()
+        going = [lane for lane in self._live if lane is not last]
+        published = asyncio.Event()
+        travellers = [lane.traveller() for lane in going]
+        convoys = {turn: Convoy(self._sharing, turn, travellers) for turn in (Turn.NEW, Turn.OVERWRITE)}
+
+        async def to_the_end(lane: Lane) -> None:
+            await lane.carry((Turn.NEW, Turn.OVERWRITE), convoys)
+            await lane.settle()
+            await lane.publish()
+            if lane.snapshot is not None:
+                published.set()
+
+        await self._each(to_the_end, going)
+        if last is not None:
+            if not published.is_set():
+                last.stopped = errors.GuardRefused(
+                    f"{last.there.store.place} keeps no versions and is the only replica that readers can "
+                    "use; it was left as it is because no other replica could publish first",
+                    advice="repair the others (their errors are in this document), then run again; or run "
+                    f"with --replica {last.replica.name} to write over it all the same",
+                    place=last.there.store.place,
+                    kind="last-eligible",
+                )
+                return
+            convoys = {}
+            await self._each(to_the_end, [last])
+
+    def _held_back(self) -> Lane | None:
+        """The lane that goes second: on replicas without versions an overwrite ends what readers have."""
+        live = self._live
+        eligible = [lane for lane in live if lane.is_eligible]
+        destructive = [lane for lane in eligible if lane.destroys]
+        if not destructive or len(destructive) < len(eligible) or len(live) < 2:
+            return None
+        return destructive[-1]
+
+    @property
+    def _live(self) -> list[Lane]:
+        return [lane for lane in self._lanes if lane.stopped is None]
+
+    async def _each(
+        self, step: Callable[[Lane], Awaitable[None]], lanes: Iterable[Lane] | None = None
+    ) -> None:
+        """One step of every lane at once; an error that ends a lane stays with it."""
+
+        async def guarded(lane: Lane) -> None:
+            try:
+                await step(lane)
+            except BaseExceptionGroup as group:
+                self._end(lane, loop.first(group), group)
+            except errors.FerrylineError as error:
+                self._end(lane, error, error)
+
+        async with asyncio.TaskGroup() as group:
+            for lane in list(self._live if lanes is None else lanes):
+                group.create_task(guarded(lane))
+
+    def _end(self, lane: Lane, error: BaseException, cause: BaseException) -> None:
+        """Keep what ended a lane. Bugs, and what only a new start can mend, end everything."""
+        if not isinstance(error, errors.FerrylineError):
+            raise cause
+        if isinstance(error, errors.BrokenInvariant | errors.ListingUnordered | errors.Interrupted):
+            raise error
+        lane.stopped = error
+
+    # -- before the first byte ----------------------------------------------------------------------
+
+    def _enforce(self, resolved: dict[str, str]) -> None:
+        """Raise GuardRefused where the rules forbid any place the bytes would lie or pass."""
+        task = self._task
+        if task.bounds.rules.allow is None and not task.bounds.rules.deny:
+            return
+        seen = stops.Seen(resolved=resolved, run_in=task.run_in)
+        enforce(decide_all(task.bounds, stops.stops_of(task.declared, task.dataset, seen)))
+
+    async def _decide_again(self, source: DressedStore, opened: list[shelves.OpenReplica]) -> None:
+        """The same with the regions that endpoints themselves name, before a key is listed."""
+        rules = self._task.bounds.rules
+        if rules.allow is None and not rules.deny:
+            return
+        resolved: dict[str, str] = {}
+        for store, name in [(source, self._task.source.name)] + [
+            (one.store, one.replica.location.name) for one in opened
+        ]:
+            ask = getattr(store, "resolve_region", None)
+            if ask is not None and getattr(store, "is_aws", False):
+                resolved[name] = await ask()
+        if resolved:
+            self._enforce(resolved)
+
+    def _admit(self) -> None:
+        """Refuse a run that would send more than it may, before its first byte."""
+        cap = guard.TransferGuard(self._task.max_transfer.bytes)
+        for lane in self._live:
+            cap.admit(lane.plan_bytes, lane.there.store.place)
+
+    # -- what it came to ------------------------------------------------------------------------------
+
+    def facts(self, stopped: errors.FerrylineError | None) -> RunFacts:
+        """The facts of the run. Call it once, last."""
+        frame, task = self._frame, self._task
+        frame.recorder.close()
+        destinations = tuple(self._destination(lane) for lane in self._lanes)
+        for lane in self._lanes:
+            if lane.stopped is not None and not lane.replica.required:
+                frame.recorder.warn(f"{lane.replica.name}: {lane.stopped.message}", lane.stopped.advice)
+        stopped = stopped or self._worst()
+        facts = RunFacts(
+            run_id=frame.run_id,
+            source=task.source.url,
+            destinations=destinations,
+            began_at=frame.began_at,
+            duration_seconds=frame.recorder.seconds(),
+            phases=dict(frame.recorder.phases),
+            requests=dict(frame.recorder.requests),
+            warnings=tuple(frame.recorder.warnings),
+            stopped=stopped,
+            report=None if frame.recorder.report is None else str(frame.recorder.report),
+            policy_digest=task.policy_digest,
+            fencing="conditional"
+            if destinations and all(one.fencing == "conditional" for one in destinations)
+            else "local",
+            dataset=task.dataset,
+            listed_at=self.listed_at,
+        )
+        frame.recorder.emit(event.RunEnded(frame.run_id, facts.status.value, facts.exit_code))
+        return facts
+
+    def _destination(self, lane: Lane) -> DestinationFacts:
+        consistency = lane.copying.consistency if lane.snapshot is not None else Consistency.PER_OBJECT
+        return replace(
+            lane.run.destination(consistency),
+            replica=lane.replica.name,
+            snapshot=lane.snapshot,
+            published=lane.published,
+            why_not=lane.why_not,
+            required=lane.replica.required,
+            fencing=lane.fencing.value,
+            stopped=lane.stopped,
+        )
+
+    def _worst(self) -> errors.FerrylineError | None:
+        """What stopped a lane that the policy requires: the one that a person must hear of first."""
+        ended = [one.stopped for one in self._lanes if one.stopped is not None and one.replica.required]
+        return min(ended, key=_rank, default=None)
+
+    def _run_of(self, replica: Replica) -> Run:
+        task, options = self._task, self._task.options
+        if self._wish.adopting:
+            options = replace(options, preserve_deleted_files=PreserveDeletedFiles.PRESERVE)
+        one = Task(
+            source=task.source,
+            destinations=(replica.location,),
+            options=options,
+            filters=task.filters,
+            on_unknown=task.on_unknown,
+            max_delete=task.max_delete,
+            policy_digest=task.policy_digest,
+            approved_deletes=self._wish.approved_deletes,
+            accept_new_mount=self._wish.accept_new_mount,
+        )
+        return Run(one, self._around, self._state, self._unordered, self._frame)
+
+
+async def _first_scan(lane: Lane) -> None:
+    await lane.scan(first=True)
+    lane.guard()
+
+
+def _rank(error: errors.FerrylineError) -> int:
+    code = exitcode.of_error(error)
+    return _SEVERITY.index(code) if code in _SEVERITY else -1
+
+
+def _shared_out(pressure: Pressure, lanes: int) -> Pressure:
+    """The memory of a run, shared out: a part for each lane, and one for what is read once for all."""
+    least = 64 * 1024 * 1024
+    each = pressure.memory_bytes if lanes == 1 else max(least, pressure.memory_bytes // (lanes + 1))
+    return replace(pressure, memory_bytes=each)
