@@ -8,7 +8,6 @@ withdrawn before the first overwrite or delete.
 import contextlib
 import dataclasses
 from collections.abc import AsyncGenerator
-from datetime import datetime, timedelta
 from typing import cast
 
 from ferryline import errors, transfer
@@ -17,27 +16,24 @@ from ferryline.model import action, outcome
 from ferryline.model.finding import Match
 from ferryline.model.run import Consistency, Phase
 from ferryline.pipeline import ends as opening_ends
-from ferryline.pipeline import probing, proofs, publication, scan, seeding
+from ferryline.pipeline import scan
 from ferryline.pipeline.candidates import Candidates
 from ferryline.pipeline.convoy import Convoy, Traveller
 from ferryline.pipeline.copying import CopyRun, PassState
 from ferryline.pipeline.dataset import DatasetTask
+from ferryline.pipeline.issuing import Issuing
 from ferryline.pipeline.itinerary import Itinerary, Turn
 from ferryline.pipeline.markers import Markers
 from ferryline.pipeline.remembering import Remembering
 from ferryline.pipeline.run import Run
 from ferryline.pipeline.sharing import Sharing
 from ferryline.pipeline.shelves import OpenReplica
+from ferryline.pipeline.tenure import Tenure
 from ferryline.plan import guard
 from ferryline.plan.classify import Classified
-from ferryline.policy.options import PreserveDeletedFiles, VerifyMode
-from ferryline.snapshot import history, lock, prune, publish
-from ferryline.snapshot.publish import Fencing, Writer
+from ferryline.policy.options import VerifyMode
 from ferryline.snapshot.receipt import Keeping
 from ferryline.storage.wrap.stack import DressedStore
-
-PRUNE_AFTER = timedelta(days=1)
-"""Snapshot files that nothing needs stay this long: a reader may still hold a manifest that names them."""
 
 VERSIONS_MAX = 1_000_000
 """Version ids that are kept from the answers to writes; beyond, they are asked for."""
@@ -55,41 +51,26 @@ class Lane:
         self.replica = there.replica
         self.copying = CopyRun(run)
         self.stopped: errors.FerrylineError | None = None
-        self.snapshot: str | None = None
-        self.published = False
-        self.why_not = ""
-        self.fencing = Fencing.LOCAL
         self.state = PassState(Coverage(there.store.place, ()), Candidates())
-        self.keeping = Keeping.LATEST
         self._sharing = sharing
         self._tap = sharing.tap()
-        self._holder = holder
-        self._closing = contextlib.AsyncExitStack()
-        self._held: lock.Held | None = None
-        self._last = publication.Before(None)
         self._itinerary = Itinerary((), run.state.folder)
         self._markers = Markers(task.markers)
         self._versions: dict[bytes, str] = {}
-        self._withdrawn = False
         self._listed_at = run.began_at
         endpoints = (
             opening_ends.endpoint_of(task.source),
             opening_ends.endpoint_of(there.replica.location),
         )
         self._ends = opening_ends.joined(sharing.source, there.store, run.opening(), *endpoints)
+        self.tenure = Tenure(run, task, there, self._ends, holder)
+        self.issuing = Issuing(self.tenure, self.copying, self._ends)
 
     # -- looking ----------------------------------------------------------------------------------
 
     async def prepare(self) -> None:
-        """Take the host's lock, read what is published, take over what it proves, find leftovers."""
-        self._closing.enter_context(self.run.state.lock(self.replica.location.identity))
-        seen = await publish.read_head(self.there.shelf)
-        head = seen.head if seen is not None else None
-        if head is not None:
-            publish.belongs(head, self.task.identity(self.replica), self.there.shelf.store.place)
-            self._last = await publication.before(self.there, head)
-            identity = self.replica.location.identity
-            await seeding.seed(self.there.shelf, head, self.run.ledger(), self.run.memory, identity)
+        """Take the host's lock, learn what is published and proven, find what a dead run left."""
+        await self.tenure.begin()
         self.copying.leftovers = await transfer.sweep(self._ends.destination, self.copying.manner())
 
     async def scan(self, *, first: bool) -> None:
@@ -126,7 +107,7 @@ class Lane:
 
     def guard(self) -> None:
         """Refuse a source that is suddenly empty or shrunken, and too many deletes. Raises GuardRefused."""
-        state, held = self.state, self._last.rows
+        state, held = self.state, self.tenure.last.rows
         place = self._ends.destination.place
         if held:
             guard.check_source(guard.SourceFacts(state.listed, held, 0), self._ends.source.place)
@@ -144,15 +125,14 @@ class Lane:
     @property
     def is_eligible(self) -> bool:
         """Whether a reader may use this replica as it is now."""
-        head = self._last.head
-        entry = head.entry(head.current) if head is not None and head.current is not None else None
+        entry = self.tenure.current
         return entry is not None and entry.eligible
 
     @property
     def destroys(self) -> bool:
         """Whether the run will write over, or remove, bytes that a snapshot here still needs."""
         writes_over = self._itinerary.count[Turn.OVERWRITE] > 0 or self._markers_overwrite
-        return self.keeping is Keeping.LATEST and (writes_over or self.state.candidates.count > 0)
+        return self.tenure.keeping is Keeping.LATEST and (writes_over or self.state.candidates.count > 0)
 
     @property
     def _markers_overwrite(self) -> bool:
@@ -186,55 +166,14 @@ class Lane:
         self._itinerary.close()
         self._itinerary = Itinerary((), self.run.state.folder)
 
-    async def learn_keeping(self) -> None:
-        """Find out whether overwrites keep what was there."""
-        ask = getattr(self.there.store, "versioning", None)
-        try:
-            versioned = ask is not None and await ask()
-        except (errors.AccessRefused, errors.ObjectFailed):
-            versioned = False
-            self.run.recorder.warn(
-                f"{self.there.store.place} does not say whether it keeps versions; taken as if it did not",
-                "grant s3:GetBucketVersioning",
-            )
-        self.keeping = Keeping.VERSIONS if versioned else Keeping.LATEST
-
     # -- writing ----------------------------------------------------------------------------------
-
-    async def begin_writing(self) -> None:
-        """Find out what the endpoint honours and take the replica's lock: once, before the first write."""
-        if self._held is not None:
-            return
-        memory = self.run.memory
-        sample = next((one for turn in Turn for one in self._itinerary.copies(turn)), None)
-        if sample is not None:
-            await probing.learn(self._ends, memory, sample.source)
-        await probing.learn_destination(self.there.store, self._ends.destination_endpoint, memory)
-        if self.replica.metadata is not None:
-            endpoint = opening_ends.endpoint_of(self.replica.metadata)
-            await probing.learn_destination(self.there.files, endpoint, memory)
-        seen = await publish.read_head(self.there.shelf)
-        epoch = (seen.head.epoch if seen is not None else 0) + 1
-        now = self.run.around.clock.now()
-        wanted = lock.Lock(self._holder, self.run.run_id, epoch, now, now)
-        self._held = await self._closing.enter_async_context(
-            lock.held(self.there.shelf, wanted, self.run.around.clock)
-        )
-        if seen is not None and (self._last.head is None or seen.head.sequence != self._last.head.sequence):
-            self._last = await publication.before(self.there, seen.head)
-
-    @property
-    def _writer(self) -> Writer:
-        if self._held is None:
-            raise errors.BrokenInvariant("a head was about to be written without a lock")
-        self._held.check()
-        return Writer(self.task.identity(self.replica), self._held.seen.lock.epoch)
 
     async def carry(self, turns: tuple[Turn, ...], convoys: dict[Turn, Convoy] | None = None) -> None:
         """Send and prove the copies of these turns. Failures of objects are in the tally."""
         if not any(self._itinerary.count[turn] for turn in turns):
             return
-        await self.begin_writing()
+        sample = next((one for turn in turns for one in self._itinerary.copies(turn)), None)
+        await self.tenure.write(sample.source if sample is not None else None)
         self.run.recorder.enter(Phase.TRANSFERRING)
         tapped = dataclasses.replace(self._ends, source=cast("DressedStore", self._tap))
         ledger = self.run.ledger()
@@ -261,7 +200,7 @@ class Lane:
             async with contextlib.aclosing(convoy.copies(self.traveller())) as copies:
                 async for copy in copies:
                     if copy.replaces is not None:
-                        await self._withdraw()
+                        await self.tenure.withdraw()
                     yield copy
 
     def _through(self, key: bytes) -> None:
@@ -276,14 +215,6 @@ class Lane:
                 if done.version_id is not None and len(self._versions) < VERSIONS_MAX:
                     self._versions[done.key] = done.version_id
                 yield done
-
-    async def _withdraw(self) -> None:
-        """Bar readers before the first byte that a snapshot needs is written over, where none is kept."""
-        if self._withdrawn or self.keeping is Keeping.VERSIONS:
-            return
-        self._withdrawn = True
-        why = f"run {self.run.run_id} is writing over it"
-        await publish.withdraw(self.there.shelf, self._writer, why)
 
     @property
     def failed(self) -> bool:
@@ -324,138 +255,17 @@ class Lane:
         began_ns = int(self._listed_at.timestamp() * 1_000_000_000)
         return any(copy.source.token.modified_ns > began_ns for copy in self._itinerary.copies(Turn.MARKER))
 
-    # -- publishing -------------------------------------------------------------------------------
-
     async def publish(self) -> None:
-        """Make what is proven current, unless it is or must not be; then delete, then prune."""
-        self.why_not = self._unpublishable()
-        if self.why_not:
-            return
-        if not await self._is_current():
-            await self._publish()
-        await self._delete()
-        await self._prune()
-
-    def _unpublishable(self) -> str:
-        if self.task.options.verify_mode is VerifyMode.NONE:
-            return "verify_mode is NONE, and what is not proven is never published"
-        if self.failed:
-            return f"{self.copying.tally.failures_total} objects failed"
-        if self.state.kept:
-            return f"{self.state.kept} objects are kept by overwrite_mode NEVER and not proven equal"
-        if not self.state.coverage.complete:
-            return "a part of the source or of the replica could not be listed"
-        return ""
-
-    async def _is_current(self) -> bool:
-        """Whether the head already says what this run found, and every file that it needs is there."""
-        last, state = self._last, self.state
-        head = last.head
-        entry = head.entry(head.current) if head is not None and head.current is not None else None
-        if entry is None or not entry.eligible or self._versions or state.copies or state.news:
-            return False
-        if state.forgotten or self._proven_rows() != entry.rows:
-            return False
-        mark = self.run.memory.mount(seeding.mark_of(self.replica.location.identity))
-        if mark != entry.receipt or not await self._is_whole(entry.snapshot):
-            return False
-        better = self.copying.consistency is Consistency.POINT_IN_TIME
-        if better and entry.consistency is not Consistency.POINT_IN_TIME:
-            return False
-        self.snapshot = entry.snapshot
-        self.fencing = publish.fencing_of(self.there.shelf)
-        return True
-
-    def _proven_rows(self) -> int:
-        ledger, filters = self.run.ledger(), self.task.filters
-        if filters.everything:
-            return ledger.count()
-        return sum(proofs.selected(rows, filters).num_rows for rows in ledger.rows())
-
-    async def _is_whole(self, snapshot: str) -> bool:
-        """Whether every file of the snapshot is on the shelf."""
-        try:
-            needed = await prune.needed_by(self.there.shelf, [snapshot])
-        except (errors.ObjectMissing, errors.DigestMismatch):
-            return False
-        if self._last.source is None:
-            return False
-        present = {one.key for one in await prune.listed(self.there.shelf, self.there.files)}
-        return needed - {self.there.shelf.head_key} <= present
-
-    async def _publish(self) -> None:
-        await self.begin_writing()
-        head = self._last.head
-        entry = head.entry(head.current) if head is not None and head.current is not None else None
-        whole = entry is None or not await self._is_whole(entry.snapshot)
-        ledger = self.run.ledger()
-        making = publication.Publication(self.there, self._sharing.source, self.task, self._last, whole=whole)
-        try:
-            await making.complete(ledger)
-        finally:
-            self.copying.tally.counts.source_bytes_read += making.bytes_read
-        ledger = self.run.ledger()
-        made = await making.make(ledger, self.copying.consistency, self.keeping, self._versions)
-        expected = self.state.listed - self.copying.tally.counts.vanished
-        if made.manifest.index.rows != expected and self.state.first:
-            raise errors.BrokenInvariant(
-                f"{made.manifest.index.rows} objects are proven in {self.there.store.place} and {expected} "
-                "were listed: nothing was published"
-            )
-        gone = await making.removed(made)
-        if gone:
-            self.copying.delete_guard(self._last.rows, self.state).check(len(gone), self._ends.source.place)
-            await making.doubt(gone)
-        announced = await making.publish(self._writer, made, self._now())
-        self.snapshot, self.published = made.manifest.snapshot, announced.written
-        self.fencing = announced.fencing
-        identity = self.replica.location.identity
-        self.run.memory.remember_mount(seeding.mark_of(identity), made.receipt.index.root)
-        self._last = publication.Before(announced.head, made.manifest, made.receipt, made.source)
-
-    async def _delete(self) -> None:
-        """What the source no longer has goes last, and only once the snapshot without it is current."""
-        state = self.state
-        if not state.candidates.count:
-            return
-        if self.task.options.preserve_deleted_files is not PreserveDeletedFiles.REMOVE:
-            raise errors.BrokenInvariant("something was about to be deleted although deleted files are kept")
-        await self.begin_writing()
-        ledger = self.run.ledger()
-        with ledger.update() as update:
-            remembering = Remembering(update)
-            try:
-                await self.copying.delete(self._ends, state, remembering, ledger)
-            finally:
-                remembering.flush()
-                update.checkpoint()
-            update.commit()
-
-    async def _prune(self) -> None:
-        """Drop the snapshots beyond `keep_snapshots`, and the files that only they need."""
-        head = self._last.head
-        if head is None or self._held is None:
-            return
-        now = self._now()
-        stays = history.kept(head, self.task.keep, now)
-        if {one.snapshot for one in head.snapshots} <= stays:
-            return
-        horizon = int((now - PRUNE_AFTER).timestamp() * 1_000_000_000)
-        try:
-            await prune.prune(self.there.files, self.there.shelf, self._writer, stays, horizon)
-        except (errors.ObjectMissing, errors.DigestMismatch) as damage:
-            self.run.recorder.warn(f"old snapshots were not removed: {damage.message}", damage.advice)
+        """Make what is proven current, then delete and prune; `issuing` says what came of it."""
+        await self.issuing.publish(self.state, self._versions)
 
     async def close(self) -> None:
-        """Give the locks back and forget the plan. Safe to call twice."""
+        """End what dead runs left, give the locks back, forget the plan. Safe to call twice."""
         self._itinerary.close()
-        if self.copying.leftovers is not None and self._held is not None:
+        if self.copying.leftovers is not None and self.tenure.writing:
             with contextlib.suppress(errors.FerrylineError):
                 await self.copying.leftovers.clear()
-        await self._closing.aclose()
-
-    def _now(self) -> datetime:
-        return self.run.around.clock.now()
+        await self.tenure.close()
 
 
 async def _unproven(arrivals: AsyncGenerator[outcome.Transferred, None], remembering: Remembering) -> None:

@@ -91,7 +91,7 @@ class Sync:
         recorder.enter(Phase.PREPARING)
         self.listed_at = self._around.clock.now()
         await self._each(_first_scan)
-        await self._each(Lane.learn_keeping)
+        await self._each(_learned)
         if self._wish.dry_run:
             return
         if self._wish.adopting:
@@ -114,7 +114,7 @@ class Sync:
             await lane.carry((Turn.NEW, Turn.OVERWRITE), convoys)
             await lane.settle()
             await lane.publish()
-            if lane.snapshot is not None:
+            if lane.issuing.snapshot is not None:
                 published.set()
 
         await self._each(to_the_end, going)
@@ -234,15 +234,17 @@ class Sync:
         return facts
 
     def _destination(self, lane: Lane) -> DestinationFacts:
-        consistency = lane.copying.consistency if lane.snapshot is not None else Consistency.PER_OBJECT
+        consistency = (
+            lane.copying.consistency if lane.issuing.snapshot is not None else Consistency.PER_OBJECT
+        )
         return replace(
             lane.run.destination(consistency),
             replica=lane.replica.name,
-            snapshot=lane.snapshot,
-            published=lane.published,
-            why_not=lane.why_not,
+            snapshot=lane.issuing.snapshot,
+            published=lane.issuing.published,
+            why_not=lane.issuing.why_not,
             required=lane.replica.required,
-            fencing=lane.fencing.value,
+            fencing=lane.issuing.fencing.value,
             stopped=lane.stopped,
         )
 
@@ -267,6 +269,10 @@ class Sync:
             accept_new_mount=self._wish.accept_new_mount,
         )
         return Run(one, self._around, self._state, self._unordered, self._frame)
+
+
+async def _learned(lane: Lane) -> None:
+    await lane.tenure.learn_keeping()
 
 
 async def _first_scan(lane: Lane) -> None:

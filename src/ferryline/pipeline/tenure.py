@@ -1,0 +1,123 @@
+"""What a run holds of one replica: the host's lock, the replica's lock, and what was published there before.
+
+`Lane` begins it; every write at the replica goes through it, because only it knows whether the run may
+still write. It copies and publishes nothing.
+"""
+
+import contextlib
+from datetime import datetime
+
+from ferryline import errors
+from ferryline.model.entry import Entry
+from ferryline.pipeline import ends as opening_ends
+from ferryline.pipeline import probing, publication, seeding
+from ferryline.pipeline.dataset import DatasetTask
+from ferryline.pipeline.ends import Ends
+from ferryline.pipeline.run import Run
+from ferryline.pipeline.shelves import OpenReplica
+from ferryline.snapshot import lock, publish
+from ferryline.snapshot.head import Published
+from ferryline.snapshot.publish import Writer
+from ferryline.snapshot.receipt import Keeping
+
+
+class Tenure:
+    """One run at one replica. `keeping` is what happens to bytes that are written over."""
+
+    def __init__(self, run: Run, task: DatasetTask, there: OpenReplica, ends: Ends, holder: str) -> None:
+        self.run = run
+        self.task = task
+        self.there = there
+        self.keeping = Keeping.LATEST
+        self.last = publication.Before(None)
+        self._ends = ends
+        self._holder = holder
+        self._closing = contextlib.AsyncExitStack()
+        self._held: lock.Held | None = None
+        self._withdrawn = False
+
+    async def begin(self) -> None:
+        """Take the host's lock, read what is published, take over what it proves. Nothing is written.
+
+        Raises LockHeld, and BadUsage for a head of another policy.
+        """
+        place = self.there.replica.location.identity
+        self._closing.enter_context(self.run.state.lock(place))
+        seen = await publish.read_head(self.there.shelf)
+        if seen is None:
+            return
+        publish.belongs(seen.head, self.task.identity(self.there.replica), self.there.shelf.store.place)
+        self.last = await publication.before(self.there, seen.head)
+        await seeding.seed(self.there.shelf, seen.head, self.run.ledger(), self.run.memory, place)
+
+    @property
+    def current(self) -> Published | None:
+        """What the head called current when the run began, or when it last wrote it."""
+        head = self.last.head
+        return head.entry(head.current) if head is not None and head.current is not None else None
+
+    async def learn_keeping(self) -> None:
+        """Find out whether overwrites keep what was there."""
+        ask = getattr(self.there.store, "versioning", None)
+        try:
+            versioned = ask is not None and await ask()
+        except (errors.AccessRefused, errors.ObjectFailed):
+            versioned = False
+            self.run.recorder.warn(
+                f"{self.there.store.place} does not say whether it keeps versions; taken as if it did not",
+                "grant s3:GetBucketVersioning",
+            )
+        self.keeping = Keeping.VERSIONS if versioned else Keeping.LATEST
+
+    async def write(self, sample: Entry | None = None) -> None:
+        """Get ready to write: find out what the endpoints honour and take the replica's lock, once.
+
+        `sample` is a source object that is going to be read, where any is. Raises LockHeld.
+        """
+        if self._held is not None:
+            return
+        memory, replica = self.run.memory, self.there.replica
+        if sample is not None:
+            await probing.learn(self._ends, memory, sample)
+        await probing.learn_destination(self.there.store, self._ends.destination_endpoint, memory)
+        if replica.metadata is not None:
+            endpoint = opening_ends.endpoint_of(replica.metadata)
+            await probing.learn_destination(self.there.files, endpoint, memory)
+        seen = await publish.read_head(self.there.shelf)
+        epoch = (seen.head.epoch if seen is not None else 0) + 1
+        now = self.now()
+        wanted = lock.Lock(self._holder, self.run.run_id, epoch, now, now)
+        self._held = await self._closing.enter_async_context(
+            lock.held(self.there.shelf, wanted, self.run.around.clock)
+        )
+        if seen is not None and (self.last.head is None or seen.head.sequence != self.last.head.sequence):
+            self.last = await publication.before(self.there, seen.head)
+
+    @property
+    def writing(self) -> bool:
+        """Whether the replica's lock is held."""
+        return self._held is not None
+
+    @property
+    def writer(self) -> Writer:
+        """Who writes the head. Raises LockHeld once the lock is no longer ours."""
+        if self._held is None:
+            raise errors.BrokenInvariant("a head was about to be written without a lock")
+        self._held.check()
+        return Writer(self.task.identity(self.there.replica), self._held.seen.lock.epoch)
+
+    async def withdraw(self) -> None:
+        """Bar readers before the first byte that a snapshot needs is written over, where none is kept."""
+        if self._withdrawn or self.keeping is Keeping.VERSIONS:
+            return
+        self._withdrawn = True
+        why = f"run {self.run.run_id} is writing over it"
+        await publish.withdraw(self.there.shelf, self.writer, why)
+
+    async def close(self) -> None:
+        """Give both locks back. Safe to call twice."""
+        await self._closing.aclose()
+
+    def now(self) -> datetime:
+        """Wall time."""
+        return self.run.around.clock.now()
