@@ -255,16 +255,20 @@ class Lane:
         began_ns = int(self._listed_at.timestamp() * 1_000_000_000)
         return any(copy.source.token.modified_ns > began_ns for copy in self._itinerary.copies(Turn.MARKER))
 
+    async def tidy(self) -> None:
+        """End what dead runs left here and nobody took up."""
+        leftovers = self.copying.leftovers
+        if leftovers is not None and len(leftovers):
+            await self.tenure.write()
+            await leftovers.clear()
+
     async def publish(self) -> None:
         """Make what is proven current, then delete and prune; `issuing` says what came of it."""
         await self.issuing.publish(self.state, self._versions)
 
     async def close(self) -> None:
-        """End what dead runs left, give the locks back, forget the plan. Safe to call twice."""
+        """Give the locks back and forget the plan. Safe to call twice."""
         self._itinerary.close()
-        if self.copying.leftovers is not None and self.tenure.writing:
-            with contextlib.suppress(errors.FerrylineError):
-                await self.copying.leftovers.clear()
         await self.tenure.close()
 
 

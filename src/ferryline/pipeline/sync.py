@@ -112,6 +112,7 @@ class Sync:
 
         async def to_the_end(lane: Lane) -> None:
             await lane.carry((Turn.NEW, Turn.OVERWRITE), convoys)
+            await lane.tidy()
             await lane.settle()
             await lane.publish()
             if lane.issuing.snapshot is not None:
