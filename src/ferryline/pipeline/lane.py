@@ -42,9 +42,7 @@ VERSIONS_MAX = 1_000_000
 class Lane:
     """The work at one replica. Its outcome stands in the attributes, whatever happened."""
 
-    def __init__(
-        self, run: Run, task: DatasetTask, there: OpenReplica, sharing: Sharing, holder: str
-    ) -> None:
+    def __init__(self, run: Run, task: DatasetTask, there: OpenReplica, sharing: Sharing) -> None:
         self.run = run
         self.task = task
         self.there = there
@@ -63,7 +61,7 @@ class Lane:
             opening_ends.endpoint_of(there.replica.location),
         )
         self._ends = opening_ends.joined(sharing.source, there.store, run.opening(), *endpoints)
-        self.tenure = Tenure(run, task, there, self._ends, holder)
+        self.tenure = Tenure(run, task, there, self._ends)
         self.issuing = Issuing(self.tenure, self.copying, self._ends)
 
     # -- looking ----------------------------------------------------------------------------------

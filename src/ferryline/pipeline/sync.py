@@ -6,8 +6,6 @@ endpoints themselves name. A lane that stops leaves the others to publish; what 
 
 import asyncio
 import contextlib
-import os
-import socket
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import replace
 
@@ -76,9 +74,8 @@ class Sync:
             await self._decide_again(source, opened)
             mount = await opening_ends.check_mount(source, first.task, first.memory)
             sharing = self._sharing = Sharing(source, self._around.pressure.memory_bytes, self._around.clock)
-            holder = f"{socket.gethostname()} (process {os.getpid()})"
             for there in opened:
-                lane = Lane(self._run_of(there.replica), task, there, sharing, holder)
+                lane = Lane(self._run_of(there.replica), task, there, sharing)
                 self._lanes.append(lane)
                 closing.push_async_callback(lane.close)
             await self._execute()

@@ -5,6 +5,8 @@ still write. It copies and publishes nothing.
 """
 
 import contextlib
+import os
+import socket
 from datetime import datetime
 
 from ferryline import errors
@@ -24,14 +26,13 @@ from ferryline.snapshot.receipt import Keeping
 class Tenure:
     """One run at one replica. `keeping` is what happens to bytes that are written over."""
 
-    def __init__(self, run: Run, task: DatasetTask, there: OpenReplica, ends: Ends, holder: str) -> None:
+    def __init__(self, run: Run, task: DatasetTask, there: OpenReplica, ends: Ends) -> None:
         self.run = run
         self.task = task
         self.there = there
         self.keeping = Keeping.LATEST
         self.last = publication.Before(None)
         self._ends = ends
-        self._holder = holder
         self._closing = contextlib.AsyncExitStack()
         self._held: lock.Held | None = None
         self._withdrawn = False
@@ -86,9 +87,9 @@ class Tenure:
         seen = await publish.read_head(self.there.shelf)
         epoch = (seen.head.epoch if seen is not None else 0) + 1
         now = self.now()
-        wanted = lock.Lock(self._holder, self.run.run_id, epoch, now, now)
+        wanted = lock.Lock(socket.gethostname(), os.getpid(), self.run.run_id, epoch, now, now)
         self._held = await self._closing.enter_async_context(
-            lock.held(self.there.shelf, wanted, self.run.around.clock)
+            lock.held(self.there.shelf, wanted, self.run.around.clock, is_gone)
         )
         if seen is not None and (self.last.head is None or seen.head.sequence != self.last.head.sequence):
             self.last = await publication.before(self.there, seen.head)
@@ -121,3 +122,16 @@ class Tenure:
     def now(self) -> datetime:
         """Wall time."""
         return self.run.around.clock.now()
+
+
+def is_gone(there: lock.Lock) -> bool:
+    """Whether a lock's process ran on this host and has died: then nobody is left to wait for."""
+    if there.host != socket.gethostname() or there.process == os.getpid():
+        return False
+    try:
+        os.kill(there.process, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False

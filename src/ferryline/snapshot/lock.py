@@ -6,7 +6,7 @@ is a note to people and to other hosts, and the head's epoch decides.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -20,21 +20,27 @@ from ferryline.storage.store import ALWAYS, Condition
 
 SCHEMA = "ferryline.lock/1"
 
-LEASE_SECONDS = 300.0
+LEASE_SECONDS = 180.0
 """How long a lock counts after it was last renewed: a holder that died holds others up no longer."""
 
-RENEW_SECONDS = 60.0
+RENEW_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """Who writes: `holder` names host and process. After `until` it no longer counts."""
+    """Who writes: host and process. After `until` it no longer counts."""
 
-    holder: str
+    host: str
+    process: int
     run_id: str
     epoch: int
     since: datetime
     until: datetime
+
+    @property
+    def holder(self) -> str:
+        """The holder, for people."""
+        return f"{self.host} (process {self.process})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +85,8 @@ async def read(shelf: Shelf) -> Seen | None:
     fields = document.unseal(found.body, SCHEMA, Origin(key, shelf.store.place))
     try:
         lock = Lock(
-            str(fields["holder"]),
+            str(fields["host"]),
+            int(fields["process"]),
             str(fields["run_id"]),
             int(fields["epoch"]),
             datetime.fromisoformat(fields["since"]),
@@ -91,12 +98,15 @@ async def read(shelf: Shelf) -> Seen | None:
 
 
 @asynccontextmanager
-async def held(shelf: Shelf, wanted: Lock, clock: Clock) -> AsyncGenerator[Held, None]:
+async def held(
+    shelf: Shelf, wanted: Lock, clock: Clock, is_gone: Callable[[Lock], bool]
+) -> AsyncGenerator[Held, None]:
     """Hold the lock for a `with`, renewing it. `wanted.until` is set here.
 
-    Raises `LockHeld`, naming the holder, while another run's lock counts.
+    Raises `LockHeld`, naming the holder, while another run's lock counts and `is_gone` does not know
+    that its process has died.
     """
-    mine = await _take(shelf, wanted, clock)
+    mine = await _take(shelf, wanted, clock, is_gone)
     mine.renewing = asyncio.create_task(_renewing(mine, clock))
     try:
         yield mine
@@ -107,10 +117,10 @@ async def held(shelf: Shelf, wanted: Lock, clock: Clock) -> AsyncGenerator[Held,
             await _give_back(mine)
 
 
-async def _take(shelf: Shelf, wanted: Lock, clock: Clock) -> Held:
+async def _take(shelf: Shelf, wanted: Lock, clock: Clock, is_gone: Callable[[Lock], bool]) -> Held:
     there = await read(shelf)
     now = clock.now()
-    if there is not None and there.lock.until > now:
+    if there is not None and there.lock.until > now and not is_gone(there.lock):
         other = there.lock
         raise errors.LockHeld(
             f"{other.holder} holds {shelf.store.place} since {other.since:%Y-%m-%d %H:%M:%S} UTC "
@@ -119,9 +129,9 @@ async def _take(shelf: Shelf, wanted: Lock, clock: Clock) -> Held:
             place=shelf.store.place,
         )
     lock = replace(wanted, since=now, until=now + timedelta(seconds=LEASE_SECONDS))
-    crash.point("lock.taking")
+    crash.point("replica_lock.taking")
     etag = await _put(shelf, lock, there)
-    crash.point("lock.taken")
+    crash.point("replica_lock.taken")
     return Held(shelf, Seen(lock, etag))
 
 
@@ -206,7 +216,8 @@ async def _deletes(store: Files, key: bytes) -> None:
 def to_bytes(lock: Lock) -> bytes:
     """The lock as a document for people and machines."""
     fields = {
-        "holder": lock.holder,
+        "host": lock.host,
+        "process": lock.process,
         "run_id": lock.run_id,
         "epoch": lock.epoch,
         "since": lock.since.isoformat(),
