@@ -35,6 +35,8 @@ class Said:
         """The one document of `--json`; fails when stdout holds anything else. Checked by its schema."""
         told = json.loads(self.out)
         jsonschema.validate(told, schemas.load(told["schema"].removeprefix("ferryline.").split("/")[0]))
+        for run in told.get("runs", ()):
+            jsonschema.validate(run, schemas.load("run"))
         return told
 
 
@@ -72,7 +74,11 @@ class User:
         return done.returncode
 
     def _words(self, words: tuple[str, ...], state: Path | None) -> list[str]:
-        quiet = ["--quiet"] if "--quiet" not in words and words[0] in {"copy", "plan", "verify"} else []
+        quiet = (
+            ["--quiet"]
+            if "--quiet" not in words and words[0] in {"copy", "plan", "sync", "verify", "adopt"}
+            else []
+        )
         return [*words, *quiet, "--state", str(state or self.state)]
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from ferryline import errors
 from ferryline.model import event, exitcode
-from ferryline.model.run import Consistency, Phase
+from ferryline.model.run import Consistency, Counts, Phase
 from ferryline.pipeline import ends as opening_ends
 from ferryline.pipeline import loop, shelves
 from ferryline.pipeline.convoy import Convoy
@@ -204,11 +204,14 @@ class Sync:
     def facts(self, stopped: errors.FerrylineError | None) -> RunFacts:
         """The facts of the run. Call it once, last."""
         frame, task = self._frame, self._task
-        frame.recorder.close()
-        destinations = tuple(self._destination(lane) for lane in self._lanes)
         for lane in self._lanes:
             if lane.stopped is not None and not lane.replica.required:
                 frame.recorder.warn(f"{lane.replica.name}: {lane.stopped.message}", lane.stopped.advice)
+        frame.recorder.close()
+        destinations = tuple(self._destination(lane) for lane in self._lanes) or tuple(
+            DestinationFacts(one.location.url, Counts(), replica=one.name, required=one.required)
+            for one in self._replicas
+        )
         stopped = stopped or self._worst()
         facts = RunFacts(
             run_id=frame.run_id,

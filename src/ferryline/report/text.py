@@ -58,6 +58,11 @@ def _headline(document: Mapping[str, Any]) -> str:
 def _held(document: Mapping[str, Any]) -> str:
     if not document["files_listed"]:
         return "the source holds no selected object"
+    if document["files_same"] == document["files_listed"] * len(document["destinations"]):
+        where = f" at {len(document['destinations'])} replicas" if len(document["destinations"]) > 1 else ""
+        return f"all {layout.counted(document['files_listed'], 'object')} are the same{where}"
+    if len(document["destinations"]) > 1:
+        return f"{layout.counted(document['files_listed'], 'object')} at the source"
     if document["files_same"] == document["files_listed"]:
         return f"all {layout.counted(document['files_same'], 'object')} are the same"
     return f"{document['files_same']:,} of {layout.counted(document['files_listed'], 'object')} are the same"

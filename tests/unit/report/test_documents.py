@@ -116,6 +116,7 @@ def test_a_schema_refuses_a_document_that_lacks_a_field(name):
         "run": document.run_document(samples.run()),
         "verify": document.verify_document(samples.verification()),
         "plan": plan_document(),
+        "sync": document.sync_document([document.run_document(samples.run())]),
     }[name]
     for field in list(found):
         with pytest.raises(jsonschema.ValidationError):
