@@ -45,7 +45,9 @@ def test_one_read_feeds_two_replicas_that_publish_the_same_snapshot(world, user)
     assert [one["snapshot"] for one in run["destinations"]] == [run["snapshot"]] * 2
     assert run["snapshot"] is not None
     markers = len(whole[b"data/index.json"])
-    assert run["source_bytes_read"] == sum(map(len, whole.values())) + markers, "markers go alone, everything else once"
+    assert run["source_bytes_read"] == sum(map(len, whole.values())) + markers, (
+        "markers go alone, everything else once"
+    )
     assert run["bytes_written"] == 2 * sum(map(len, whole.values()))
     assert run["fencing"] == "conditional"
     reads = [

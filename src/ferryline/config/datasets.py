@@ -71,6 +71,18 @@ def overridden(task: DatasetTask, flags: Mapping[str, str | int | None]) -> Data
     return replace(task, options=replace(task.options, **changed))
 
 
+def adopting(task: DatasetTask, *, read_back: bool) -> DatasetTask:
+    """The task as `adopt` looks at it: what cannot be known cheaply is read where that was asked for."""
+    unknown = values.OnUnknown.READ_BACK if read_back else values.OnUnknown.REFUSE
+    changed = replace(
+        task.options,
+        transfer_mode=options.TransferMode.CHANGED,
+        overwrite_mode=options.OverwriteMode.ALWAYS,
+        preserve_deleted_files=options.PreserveDeletedFiles.PRESERVE,
+    )
+    return replace(task, options=changed, on_unknown=unknown)
+
+
 def chosen(policy: values.Policy, names: Iterable[str], *, every: bool) -> tuple[str, ...]:
     """The datasets a command is about, in the policy's order. Raises BadUsage."""
     wanted = list(dict.fromkeys(names))

@@ -73,7 +73,7 @@ class Issuing:
             return False
         if state.forgotten or self._proven_rows() != entry.rows:
             return False
-        mark = self._run.memory.mount(seeding.mark_of(self._there.replica.location.identity))
+        mark = self._run.memory.mount(seeding.published_mark_of(self._there.replica.location.identity))
         if mark != entry.receipt or not await self._is_whole(entry.snapshot):
             return False
         better = self._copying.consistency is Consistency.POINT_IN_TIME
@@ -130,7 +130,7 @@ class Issuing:
         self.snapshot, self.published = made.manifest.snapshot, announced.written
         self.fencing = announced.fencing
         identity = self._there.replica.location.identity
-        self._run.memory.remember_mount(seeding.mark_of(identity), made.receipt.index.root)
+        seeding.agree(self._run.memory, identity, made.receipt.index.root)
         self._tenure.last = publication.Before(announced.head, made.manifest, made.receipt, made.source)
 
     async def _delete(self) -> None:

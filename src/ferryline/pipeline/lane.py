@@ -16,7 +16,7 @@ from ferryline.model import action, outcome
 from ferryline.model.finding import Match
 from ferryline.model.run import Consistency, Phase
 from ferryline.pipeline import ends as opening_ends
-from ferryline.pipeline import scan
+from ferryline.pipeline import probing, scan, seeding
 from ferryline.pipeline.candidates import Candidates
 from ferryline.pipeline.convoy import Convoy, Traveller
 from ferryline.pipeline.copying import CopyRun, PassState
@@ -55,6 +55,7 @@ class Lane:
         self._itinerary = Itinerary((), run.state.folder)
         self._markers = Markers(task.markers)
         self._versions: dict[bytes, str] = {}
+        self._moved_on = False
         self._listed_at = run.began_at
         endpoints = (
             opening_ends.endpoint_of(task.source),
@@ -93,10 +94,18 @@ class Lane:
                         self._itinerary.add(self._turn(step), step)
                     else:
                         self.copying.fold(step, state, remembering)
+                    if state.news or state.forgotten:
+                        self._moves_on()
             self.copying.fold_skipped(self._ends, state)
             self.run.coverage = coverage
             remembering.flush()
             update.commit()
+
+    def _moves_on(self) -> None:
+        """Note, once, that the ledger will know more than what is published."""
+        if not self._moved_on:
+            self._moved_on = True
+            seeding.differ(self.run.memory, self.replica.location.identity)
 
     def _turn(self, copy: action.Copy) -> Turn:
         if self._markers(copy.key):
@@ -145,6 +154,10 @@ class Lane:
         """This lane as a convoy sees it."""
         return Traveller(self._tap, self._itinerary)
 
+    async def get_to_know(self) -> None:
+        """Adopting: learn what both endpoints' digests mean before anything is compared by them."""
+        await probing.learn_all(self._ends, self.run.memory)
+
     def refuse_copies(self) -> None:
         """Adopting: what would have to be copied is a failure, named with its reason, and nothing is sent."""
         for turn in Turn:
@@ -174,6 +187,7 @@ class Lane:
         await self.tenure.write(sample.source if sample is not None else None)
         self.run.recorder.enter(Phase.TRANSFERRING)
         tapped = dataclasses.replace(self._ends, source=cast("DressedStore", self._tap))
+        self._moves_on()
         ledger = self.run.ledger()
         with ledger.update() as update:
             remembering = Remembering(update)
@@ -254,7 +268,9 @@ class Lane:
         return any(copy.source.token.modified_ns > began_ns for copy in self._itinerary.copies(Turn.MARKER))
 
     async def tidy(self) -> None:
-        """End what dead runs left here and nobody took up."""
+        """End what dead runs left here and nobody took up, their lock included."""
+        if self.tenure.left_locked:
+            await self.tenure.write()
         leftovers = self.copying.leftovers
         if leftovers is not None and len(leftovers):
             await self.tenure.write()

@@ -4,9 +4,13 @@
 probes nothing. Sources get read-only probes. Decides nothing.
 """
 
-from ferryline.model.entry import Entry
+import pyarrow.compute as pc
+
+from ferryline.model.entry import Entry, Token
+from ferryline.model.key import KeyRange
 from ferryline.pipeline.ends import Ends, Learns, Memory
 from ferryline.storage import capabilities, probe
+from ferryline.storage import sample as sampling
 from ferryline.storage.capabilities import Capabilities, Support
 from ferryline.storage.wrap.stack import DressedStore
 
@@ -23,6 +27,35 @@ async def learn(ends: Ends, memory: Memory, sample: Entry) -> None:
         found = await probe.probe_source(ends.source.bare, sample)
         _install(ends.source, ends.source_endpoint, memory, found)
     await learn_destination(ends.destination, ends.destination_endpoint, memory)
+
+
+async def learn_all(ends: Ends, memory: Memory) -> None:
+    """Probe both ends before anything is compared, for a run that is to trust what is there already.
+
+    The smallest of the source's first objects is read for it.
+    """
+    sample = await _sample(ends)
+    if sample is None:
+        return
+    await learn(ends, memory, sample)
+    if _asks(ends.source):
+        found = await sampling.keeps_checksums(ends.source.bare, sample)
+        _install(ends.source, ends.source_endpoint, memory, found)
+
+
+async def _sample(ends: Ends) -> Entry | None:
+    async for page in ends.source_listing.pages(KeyRange()):
+        rows = page.rows
+        if not rows.num_rows:
+            continue
+        sizes = rows.column("size")
+        index = sizes.index(pc.min(sizes.filter(pc.greater(sizes, 0)))).as_py()
+        if index < 0:
+            continue
+        row = rows.slice(index, 1).to_pylist()[0]
+        token = Token(row["etag"], row["modified_ns"], row["change_ns"], row["inode"])
+        return Entry(row["key"], row["size"], token)
+    return None
 
 
 async def learn_destination(store: DressedStore, endpoint: str, memory: Memory) -> None:

@@ -31,8 +31,13 @@ class Remembers(Protocol):
 
 
 def mark_of(replica: str) -> str:
-    """The name under which the receipt of a replica (by its identity) is remembered."""
+    """The name under which the receipt is remembered that this host took over from a replica, or wrote."""
     return f"receipt of {replica}"
+
+
+def published_mark_of(replica: str) -> str:
+    """The name under which the receipt is remembered that says what the ledger says, and nothing else."""
+    return f"published at {replica}"
 
 
 async def seed(shelf: Shelf, head: Head, ledger: Ledger, memory: Remembers, replica: str) -> None:
@@ -65,7 +70,18 @@ async def seed(shelf: Shelf, head: Head, ledger: Ledger, memory: Remembers, repl
     except (errors.ObjectMissing, errors.DigestMismatch, ValueError):
         return
     if receipt.index.root == entry.receipt:
-        memory.remember_mount(mark_of(replica), entry.receipt)
+        agree(memory, replica, entry.receipt)
+
+
+def agree(memory: Remembers, replica: str, receipt: str) -> None:
+    """Remember that ledger and receipt say the same."""
+    memory.remember_mount(mark_of(replica), receipt)
+    memory.remember_mount(published_mark_of(replica), receipt)
+
+
+def differ(memory: Remembers, replica: str) -> None:
+    """Remember, before the ledger changes, that it knows more than any receipt."""
+    memory.remember_mount(published_mark_of(replica), "")
 
 
 def _alike(*tables: pa.RecordBatch) -> bool:

@@ -22,7 +22,6 @@ from ferryline.pipeline.run import Frame, Run
 from ferryline.pipeline.sharing import Sharing
 from ferryline.pipeline.task import Pressure, Surroundings, Task
 from ferryline.plan import guard
-from ferryline.policy.options import PreserveDeletedFiles
 from ferryline.report.facts import DestinationFacts, RunFacts
 from ferryline.residency import stops
 from ferryline.residency.decide import decide_all, enforce
@@ -86,6 +85,8 @@ class Sync:
         recorder = self._frame.recorder
         await self._each(Lane.prepare)
         recorder.enter(Phase.PREPARING)
+        if self._wish.adopting:
+            await self._each(Lane.get_to_know)
         self.listed_at = self._around.clock.now()
         await self._each(_first_scan)
         await self._each(_learned)
@@ -255,13 +256,11 @@ class Sync:
         return min(ended, key=_rank, default=None)
 
     def _run_of(self, replica: Replica) -> Run:
-        task, options = self._task, self._task.options
-        if self._wish.adopting:
-            options = replace(options, preserve_deleted_files=PreserveDeletedFiles.PRESERVE)
+        task = self._task
         one = Task(
             source=task.source,
             destinations=(replica.location,),
-            options=options,
+            options=task.options,
             filters=task.filters,
             on_unknown=task.on_unknown,
             max_delete=task.max_delete,

@@ -36,6 +36,8 @@ class Tenure:
         self._closing = contextlib.AsyncExitStack()
         self._held: lock.Held | None = None
         self._withdrawn = False
+        self.left_locked = False
+        """Whether a run that died left its lock here."""
 
     async def begin(self) -> None:
         """Take the host's lock, read what is published, take over what it proves. Nothing is written.
@@ -44,6 +46,8 @@ class Tenure:
         """
         place = self.there.replica.location.identity
         self._closing.enter_context(self.run.state.lock(place))
+        left = await lock.read(self.there.shelf)
+        self.left_locked = left is not None and (left.lock.until <= self.now() or is_gone(left.lock))
         seen = await publish.read_head(self.there.shelf)
         if seen is None:
             return
