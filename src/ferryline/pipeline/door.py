@@ -99,6 +99,21 @@ def verify(task: Task, around: Surroundings, sample: Sample) -> VerifyFacts:
             unordered |= {stopped.place}
 
 
+def verify_dataset(
+    task: DatasetTask, around: Surroundings, sample: Sample, replicas: tuple[str, ...]
+) -> tuple[VerifyFacts, ...]:
+    """Compare each replica with its snapshot; what is found bad is distrusted and withdrawn from readers.
+
+    Raises UserMistake, GuardRefused for residency, DiskFailed for the state folder, Interrupted.
+    """
+    from ferryline.pipeline.checkup import Checkup  # each command starts with what it needs
+
+    with open_state(around.state_folder, around.clock) as state:
+        checkup = Checkup(task, around, state, sample)
+        loop.run(checkup.run(replicas))
+        return tuple(checkup.facts)
+
+
 def _is_there(folder: Path) -> bool:
     """False only where there is nothing yet; what cannot be looked at is for `open_state` to refuse."""
     try:

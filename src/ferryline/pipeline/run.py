@@ -196,6 +196,18 @@ class Run:
         self.recorder.emit(event.RunEnded(self.run_id, facts.status.value, facts.exit_code))
         return facts
 
+    def checked(
+        self,
+        found: Inspection,
+        sample: Sample,
+        stopped: errors.FerrylineError | None,
+        snapshot: str | None,
+        withdrawn: bool,  # noqa: FBT001 - a fact among facts
+    ) -> VerifyFacts:
+        """The same for a replica that was compared with its snapshot."""
+        facts = self.inspected(found, sample, stopped)
+        return dataclasses.replace(facts, snapshot=snapshot, withdrawn=withdrawn)
+
     def _report(self) -> str | None:
         """The report folder's path for documents, which hold nothing but UTF-8."""
         folder = self.recorder.report

@@ -12,8 +12,8 @@ from dataclasses import replace
 from ferryline import errors
 from ferryline.model import event, exitcode
 from ferryline.model.run import Consistency, Counts, Phase
+from ferryline.pipeline import border, loop, shelves
 from ferryline.pipeline import ends as opening_ends
-from ferryline.pipeline import loop, shelves
 from ferryline.pipeline.convoy import Convoy
 from ferryline.pipeline.dataset import DatasetTask, Replica, Wish
 from ferryline.pipeline.itinerary import Turn
@@ -23,11 +23,8 @@ from ferryline.pipeline.sharing import Sharing
 from ferryline.pipeline.task import Pressure, Surroundings, Task
 from ferryline.plan import guard
 from ferryline.report.facts import DestinationFacts, RunFacts
-from ferryline.residency import stops
-from ferryline.residency.decide import decide_all, enforce
 from ferryline.state import State
 from ferryline.storage.location import Side
-from ferryline.storage.wrap.stack import DressedStore
 
 _SEVERITY = (2, 5, 4, 6, 3, 7, 1)
 """Exit codes, the one that a person must hear of first (DESIGN 6.2)."""
@@ -59,7 +56,7 @@ class Sync:
     async def run(self) -> None:
         """Do all of it. Raises what concerns the whole dataset; what stopped one lane stays there."""
         task, recorder = self._task, self._frame.recorder
-        self._enforce({})
+        border.check(task, {})
         urls = tuple(one.location.url for one in self._replicas)
         recorder.emit(event.RunStarted(self._frame.run_id, task.source.url, urls))
         recorder.enter(Phase.LAUNCHING)
@@ -70,7 +67,7 @@ class Sync:
             opened = [
                 await closing.enter_async_context(shelves.opened(one, opening)) for one in self._replicas
             ]
-            await self._decide_again(source, opened)
+            await border.check_again(task, source, opened)
             mount = await opening_ends.check_mount(source, first.task, first.memory)
             sharing = self._sharing = Sharing(source, self._around.pressure.memory_bytes, self._around.clock)
             for there in opened:
@@ -170,29 +167,6 @@ class Sync:
         lane.stopped = error
 
     # -- before the first byte ----------------------------------------------------------------------
-
-    def _enforce(self, resolved: dict[str, str]) -> None:
-        """Raise GuardRefused where the rules forbid any place the bytes would lie or pass."""
-        task = self._task
-        if task.bounds.rules.allow is None and not task.bounds.rules.deny:
-            return
-        seen = stops.Seen(resolved=resolved, run_in=task.run_in)
-        enforce(decide_all(task.bounds, stops.stops_of(task.declared, task.dataset, seen)))
-
-    async def _decide_again(self, source: DressedStore, opened: list[shelves.OpenReplica]) -> None:
-        """The same with the regions that endpoints themselves name, before a key is listed."""
-        rules = self._task.bounds.rules
-        if rules.allow is None and not rules.deny:
-            return
-        resolved: dict[str, str] = {}
-        for store, name in [(source, self._task.source.name)] + [
-            (one.store, one.replica.location.name) for one in opened
-        ]:
-            ask = getattr(store, "resolve_region", None)
-            if ask is not None and getattr(store, "is_aws", False):
-                resolved[name] = await ask()
-        if resolved:
-            self._enforce(resolved)
 
     def _admit(self) -> None:
         """Refuse a run that would send more than it may, before its first byte."""

@@ -19,6 +19,7 @@ from ferryline.report import keys
 from ferryline.report.facts import DestinationFacts, RunFacts, VerifyFacts
 
 RUN_SCHEMA = "ferryline.run/1"
+VERIFY_DATASET_SCHEMA = "ferryline.verify-dataset/1"
 SYNC_SCHEMA = "ferryline.sync/1"
 _EXIT_ORDER = (130, 143, 70, 2, 5, 4, 6, 3, 7, 1)
 VERIFY_SCHEMA = "ferryline.verify/1"
@@ -73,6 +74,8 @@ def verify_document(facts: VerifyFacts) -> dict[str, Any]:
         "exit_code": facts.exit_code,
         "source": facts.source,
         "destination": facts.destination,
+        "snapshot": facts.snapshot,
+        "withdrawn": facts.withdrawn,
         "began_at": _time(facts.began_at),
         "ended_at": _time(facts.began_at + timedelta(seconds=facts.duration_seconds)),
         "duration_seconds": round(facts.duration_seconds, 3),
@@ -172,10 +175,27 @@ def _summed(destinations: Iterable[DestinationFacts]) -> Counts:
     return total
 
 
+def verify_dataset_document(dataset: str, replicas: list[dict[str, Any]]) -> dict[str, Any]:
+    """The verifications of a dataset's replicas together."""
+    code = _most_serious(replicas)
+    status = Status.SUCCESS if code == 0 else Status.ERROR
+    return {
+        "schema": VERIFY_DATASET_SCHEMA,
+        "status": status.value,
+        "exit_code": code,
+        "dataset": dataset,
+        "replicas": replicas,
+    }
+
+
+def _most_serious(documents: list[dict[str, Any]]) -> int:
+    codes = [int(one["exit_code"]) for one in documents]
+    return next((one for one in _EXIT_ORDER if one in codes), 0)
+
+
 def sync_document(runs: list[dict[str, Any]]) -> dict[str, Any]:
     """Several runs, one for each dataset, and what they come to together: the most serious exit code."""
-    codes = [int(one["exit_code"]) for one in runs]
-    code = next((one for one in _EXIT_ORDER if one in codes), 0)
+    code = _most_serious(runs)
     status = Status.SUCCESS if code == 0 else Status.ERROR
     return {"schema": SYNC_SCHEMA, "status": status.value, "exit_code": code, "runs": runs}
 

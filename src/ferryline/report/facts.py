@@ -112,6 +112,10 @@ class VerifyFacts:
     warnings: tuple[event.Warned, ...] = ()
     stopped: errors.FerrylineError | None = None
     report: str | None = None
+    snapshot: str | None = None
+    """The snapshot that a replica was compared with, instead of its source."""
+    withdrawn: bool = False
+    """Whether readers were barred from it because of what was found."""
 
     @property
     def bad(self) -> int:

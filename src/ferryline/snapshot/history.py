@@ -38,6 +38,19 @@ def withdrawn(head: Head, why: str, snapshots: frozenset[str] | None = None) -> 
     return replace(head, snapshots=barred)
 
 
+def disowned(head: Head, snapshot: str, why: str, receipt: str | None) -> Head:
+    """One snapshot cannot be read here; `receipt` is the identity of the receipt that says what is bad."""
+    return replace(
+        head,
+        snapshots=tuple(
+            replace(one, eligible=False, why_not=why, receipt=receipt or one.receipt)
+            if one.snapshot == snapshot
+            else one
+            for one in head.snapshots
+        ),
+    )
+
+
 def pointed(head: Head, snapshot: str) -> Head:
     """An older snapshot is current again. The caller has checked that every object of it is there."""
     entry = head.entry(snapshot)

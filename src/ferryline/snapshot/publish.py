@@ -111,6 +111,15 @@ async def withdraw(shelf: Shelf, writer: Writer, why: str) -> Announced | None:
     return await announce(shelf, writer, lambda head: history.withdrawn(head, why))
 
 
+async def disown(shelf: Shelf, writer: Writer, snapshot: str, why: str, receipt: Receipt | None) -> Announced:
+    """Bar one snapshot from readers because it was found bad; `receipt` says which objects, where it can be
+    written. Run again by another host, only those are not believed."""
+    if receipt is not None:
+        await _put_receipt(shelf, shelf.receipt_key(snapshot), receipt)
+    root = receipt.index.root if receipt is not None else None
+    return await announce(shelf, writer, lambda head: history.disowned(head, snapshot, why, root))
+
+
 async def announce(shelf: Shelf, writer: Writer, change: Callable[[Head], Head]) -> Announced:
     """Replace the head by what `change` makes of it.
 

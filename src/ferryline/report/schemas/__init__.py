@@ -8,7 +8,7 @@ import json
 from importlib import resources
 from typing import Any
 
-NAMES = ("run", "plan", "sync", "verify")
+NAMES = ("run", "plan", "sync", "verify", "verify-dataset")
 
 
 def load(name: str) -> dict[str, Any]:

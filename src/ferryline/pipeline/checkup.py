@@ -1,0 +1,183 @@
+"""`verify` of a dataset: every replica against its snapshot; what is bad is distrusted and withdrawn.
+
+Called by `door`. It repairs nothing: the next sync sends again what a receipt no longer proves.
+"""
+
+import contextlib
+from collections import Counter
+from collections.abc import AsyncIterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ferryline import errors
+from ferryline.model import event
+from ferryline.model.finding import Mismatch, Trouble
+from ferryline.model.page import DISTRUSTED
+from ferryline.model.run import Phase
+from ferryline.pipeline import border, loop, publication, seeding, shelves
+from ferryline.pipeline import ends as opening_ends
+from ferryline.pipeline.dataset import DatasetTask, Replica
+from ferryline.pipeline.inspection import Inspection
+from ferryline.pipeline.proofreading import Proofreading
+from ferryline.pipeline.run import Frame, Run
+from ferryline.pipeline.shelves import OpenReplica
+from ferryline.pipeline.task import Surroundings, Task
+from ferryline.pipeline.tenure import Tenure
+from ferryline.report.facts import VerifyFacts
+from ferryline.snapshot import opening, publish
+from ferryline.snapshot.build import build
+from ferryline.snapshot.load import every_row
+from ferryline.snapshot.receipt import Receipt
+from ferryline.snapshot.rows import PROOFS
+from ferryline.state import State
+from ferryline.verify.sample import Sample
+
+
+class Checkup:
+    """One verification of one dataset's replicas, one after the other. `run` once; then `facts`."""
+
+    def __init__(self, task: DatasetTask, around: Surroundings, state: State, sample: Sample) -> None:
+        self._task = task
+        self._around = around
+        self._state = state
+        self._sample = sample
+        self.facts: list[VerifyFacts] = []
+
+    async def run(self, replicas: tuple[str, ...] = ()) -> None:
+        """Look at the replicas named, or all. Raises what concerns the dataset; the rest is in `facts`."""
+        border.check(self._task, {})
+        for replica in tuple(map(self._task.replica, replicas)) or self._task.replicas:
+            await self._one(replica)
+
+    async def _one(self, replica: Replica) -> None:
+        task = self._task
+        one = Task(task.source, (replica.location,), options=task.options, filters=task.filters)
+        run = Run(one, self._around, self._state, frame=Frame(self._around, task.options))
+        visit = _Visit(run, task, replica, self._sample)
+        stopped: errors.FerrylineError | None = None
+        try:
+            await visit.pay()
+        except BaseExceptionGroup as group:
+            first = loop.first(group)
+            if not isinstance(first, errors.FerrylineError) or isinstance(first, errors.BrokenInvariant):
+                raise
+            stopped = first
+        except errors.BrokenInvariant:
+            raise
+        except errors.FerrylineError as error:
+            stopped = error
+        self.facts.append(run.checked(visit.found, self._sample, stopped, visit.snapshot, visit.withdrawn))
+        if isinstance(stopped, errors.Interrupted):
+            raise stopped
+
+
+class _Visit:
+    """One replica."""
+
+    def __init__(self, run: Run, task: DatasetTask, replica: Replica, sample: Sample) -> None:
+        self._run = run
+        self._task = task
+        self._replica = replica
+        self._sample = sample
+        self.found = Inspection()
+        self.snapshot: str | None = None
+        self.withdrawn = False
+        self._bad: set[bytes] = set()
+
+    async def pay(self) -> None:
+        """Look, and distrust what is bad."""
+        recorder = self._run.recorder
+        recorder.emit(
+            event.RunStarted(self._run.run_id, self._task.source.url, (self._replica.location.url,))
+        )
+        recorder.enter(Phase.VERIFYING)
+        async with shelves.opened(self._replica, self._run.opening()) as there:
+            await border.check_again(self._task, None, [there])
+            endpoint = opening_ends.endpoint_of(self._replica.location)
+            ends = opening_ends.joined(there.store, there.store, self._run.opening(), endpoint, endpoint)
+            tenure = Tenure(self._run, self._task, there, ends)
+            try:
+                await tenure.begin()
+                await self._look(there, tenure, ends)
+            finally:
+                await tenure.close()
+
+    async def _look(self, there: OpenReplica, tenure: Tenure, ends: opening_ends.Ends) -> None:
+        current = tenure.current
+        if current is None:
+            raise errors.ObjectMissing(
+                f"nothing is published in {there.shelf.store.place}",
+                advice="run sync, or adopt the copy that is there",
+                place=there.shelf.store.place,
+            )
+        self.snapshot = current.snapshot
+        why = await self._documents(there, tenure.last)
+        manifest, receipt = tenure.last.manifest, tenure.last.receipt
+        if manifest is not None and receipt is not None:
+            proofreading = Proofreading(
+                there.store,
+                ends.destination_listing,
+                self._sample,
+                self._run.around.pressure.objects,
+                self.found,
+            )
+            try:
+                await proofreading.compare(there.shelf, manifest, receipt)
+            except (errors.ObjectMissing, errors.DigestMismatch) as damage:
+                why = why or self._damaged(damage)
+            self._bad = proofreading.bad
+            if self._bad:
+                count = len(self._bad)
+                why = f"verify found {count} object{'s' if count > 1 else ''} that are not what was proven"
+        if why:
+            await self._distrust(there, tenure, why)
+
+    async def _documents(self, there: OpenReplica, last: publication.Before) -> str:
+        """Why the snapshot's own documents cannot be believed, or an empty string."""
+        if last.manifest is not None and last.receipt is not None and last.source is not None:
+            return ""
+        for read in (opening.read_manifest, opening.read_receipt, opening.read_source_receipt):
+            try:
+                await read(there.shelf, self.snapshot or "")
+            except (errors.ObjectMissing, errors.DigestMismatch) as damage:
+                return self._damaged(damage)
+        return ""
+
+    def _damaged(self, damage: errors.ObjectFailed) -> str:
+        """Note a document or a chunk of the snapshot that is missing or altered."""
+        self.found.mismatch(
+            Mismatch(damage.key or b"", Trouble.MISSING, damage.message, "run sync: it writes it anew")
+        )
+        return damage.message
+
+    async def _distrust(self, there: OpenReplica, tenure: Tenure, why: str) -> None:
+        place = self._replica.location.identity
+        seeding.differ(self._run.memory, place)
+        if self._bad:
+            self._run.ledger().distrust(self._bad)
+        await tenure.write()
+        receipt = await self._rewritten(there, tenure.last.receipt, why)
+        done = await publish.disown(there.shelf, tenure.writer, self.snapshot or "", why, receipt)
+        self.withdrawn = done.written
+
+    async def _rewritten(self, there: OpenReplica, receipt: Receipt | None, why: str) -> Receipt | None:
+        """The receipt with the bad objects marked; None where it cannot be read to be marked."""
+        if receipt is None:
+            return None
+        evidence: Counter[str] = Counter()
+        bad = pa.array(sorted(self._bad), pa.binary())
+
+        async def marked() -> AsyncIterator[pa.RecordBatch]:
+            async for rows in every_row(there.shelf, receipt.index):
+                is_bad = pc.is_in(rows.column("key"), bad)
+                words = pc.if_else(is_bad, DISTRUSTED, rows.column("evidence"))
+                for word in pc.value_counts(words):
+                    evidence[word["values"].as_py()] += word["counts"].as_py()
+                index = rows.schema.get_field_index("evidence")
+                yield rows.set_column(index, PROOFS.schema.field("evidence"), words)
+
+        with contextlib.suppress(errors.ObjectMissing, errors.DigestMismatch):
+            built = await build(marked(), there.shelf, PROOFS, receipt.index)
+            return publication.disowned(receipt, built.index, evidence, why)
+        return None

@@ -1,0 +1,190 @@
+"""A replica against its own snapshot: is what readers are promised still there? Repairs nothing.
+
+`checkup` calls it for `verify DATASET`. The source is not needed: the manifest says what every object
+hashes to, the receipt which state was proven. Files, states that are no longer those of the receipt, and
+the share that `--deep` asks for are read.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ferryline import errors
+from ferryline.listing import walk
+from ferryline.model import digest
+from ferryline.model.digest import Algorithm, Comparison, Digest, Evidence
+from ferryline.model.entry import Entry, Token
+from ferryline.model.finding import Match, Mismatch, Trouble
+from ferryline.model.key import KeyRange
+from ferryline.model.page import LISTING
+from ferryline.pipeline.inspection import Inspection
+from ferryline.snapshot.load import Loader
+from ferryline.snapshot.manifest import Manifest
+from ferryline.snapshot.receipt import Receipt
+from ferryline.snapshot.rows import CONTENT, PROOFS
+from ferryline.snapshot.shelf import Shelf
+from ferryline.storage.store import Lists
+from ferryline.storage.wrap.stack import DressedStore
+from ferryline.verify import reading, trouble
+from ferryline.verify.sample import Sample
+
+_REPAIR = "run sync: it sends the object again"
+_STATE = ("etag", "modified_ns", "change_ns", "inode")
+
+
+class Proofreading:
+    """One look at one replica. Counts and findings go to `found`; `bad` are the keys not proven equal."""
+
+    def __init__(
+        self, store: DressedStore, listing: Lists, sample: Sample, objects: int, found: Inspection
+    ) -> None:
+        self._store = store
+        self._listing = listing
+        self._sample = sample
+        self._slots = asyncio.Semaphore(max(1, objects))
+        self._found = found
+        self.bad: set[bytes] = set()
+
+    async def compare(self, shelf: Shelf, manifest: Manifest, receipt: Receipt) -> None:
+        """Every object of the snapshot. Raises ObjectMissing or DigestMismatch for its own documents, and
+        RunStopped where the replica cannot be listed."""
+        async with contextlib.aclosing(walk.checked(self._listing, KeyRange())) as pages:
+            await self._compare(shelf, manifest, receipt, _Listed(pages))
+
+    async def _compare(self, shelf: Shelf, manifest: Manifest, receipt: Receipt, listed: "_Listed") -> None:
+        content, proofs = Loader(shelf, CONTENT), Loader(shelf, PROOFS)
+        for (after, chunk), (_, proven) in zip(manifest.index.spans(), receipt.index.spans(), strict=True):
+            rows, proof = await content.rows(chunk, after), await proofs.rows(proven, after)
+            if not rows.column("key").equals(proof.column("key")):
+                raise errors.DigestMismatch(
+                    f"the receipt in {shelf.store.place} proves other keys than its manifest lists",
+                    advice="run sync: it writes both anew",
+                    place=shelf.store.place,
+                )
+            there = await listed.upto(chunk.upto)
+            self._found.source_objects += rows.num_rows
+            await self._chunk(rows, proof, there)
+        self._found.destination_objects = await listed.count()
+
+    async def _chunk(self, rows: pa.RecordBatch, proof: pa.RecordBatch, there: pa.RecordBatch) -> None:
+        place = pc.index_in(rows.column("key"), there.column("key"))
+        stands = _stands(there.take(place), rows, proof)
+        if self._store.capabilities.hashes_locally:
+            read = pa.array([True] * rows.num_rows)
+        else:
+            read = pc.or_(pc.invert(stands), self._sample.mask(rows.column("key")))
+        quiet = pc.and_not(stands, read).true_count
+        if quiet:
+            self._found.same({Evidence.LEDGER.value: quiet})
+        names = ("key", "size", "digest")
+        wanted = rows.filter(read)
+        seen = there.take(place).filter(read)
+        pairs = zip(*(wanted.column(name).to_pylist() for name in names), seen.to_pylist(), strict=True)
+        async with asyncio.TaskGroup() as group:
+            for key, size, told, row in pairs:
+                group.create_task(self._one(key, size, digest.parse(told.decode()), row))
+
+    async def _one(self, key: bytes, size: int, wanted: Digest, row: dict[str, Any]) -> None:
+        async with self._slots:
+            finding = await self._look(key, size, wanted, row)
+        if isinstance(finding, Match):
+            self._found.match(finding)
+        else:
+            self._found.mismatch(finding)
+            self.bad.add(key)
+
+    async def _look(self, key: bytes, size: int, wanted: Digest, row: dict[str, Any]) -> Match | Mismatch:
+        try:
+            if row["key"] is None:
+                stat = await self._store.head(key)
+                if stat is None:
+                    return Mismatch(key, Trouble.MISSING, "it is not at the replica", _REPAIR)
+                there = stat.entry
+            else:
+                there = Entry(key, row["size"], Token(*(row[name] for name in _STATE)))
+            if there.size_bytes != size:
+                detail = f"the snapshot has {size} bytes, the replica {there.size_bytes}"
+                return Mismatch(key, Trouble.DIFFERS, detail, _REPAIR)
+            by_etag = self._by_etag(there, wanted)
+            if by_etag is not None and not self._sample.chosen(key):
+                return by_etag
+            self._found.deep_checked += 1
+            read = await reading.fingerprint(self._store, there)
+        except (errors.ObjectFailed, errors.RetryLater) as problem:
+            return trouble.unchecked(key, problem)
+        if reading.compare(read, wanted) is not Comparison.EQUAL:
+            detail = f"all {size} bytes were read and do not hash to what the snapshot says"
+            return Mismatch(key, Trouble.DIFFERS, detail, _REPAIR)
+        return Match(there, there, Evidence.READ_BACK, wanted)
+
+    def _by_etag(self, there: Entry, wanted: Digest) -> Match | None:
+        """Equal by an ETag that is known to be the MD5 of the bytes."""
+        etag = there.token.etag
+        if (
+            etag is None
+            or wanted.algorithm is not Algorithm.MD5
+            or not self._store.capabilities.etag_is_md5.honoured
+            or etag.decode("ascii", "replace") != wanted.value.hex()
+        ):
+            return None
+        return Match(there, there, Evidence.ETAG_MD5, wanted)
+
+
+def _stands(there: pa.RecordBatch, rows: pa.RecordBatch, proof: pa.RecordBatch) -> pa.Array:
+    """Per row, whether the replica's object is in the state that the receipt proves.
+
+    A receipt without a time (0) was proven by an ETag that both sides share, and is compared by it.
+    """
+    same = pc.equal(there.column("size"), rows.column("size"))
+    same = pc.and_(same, pc.invert(pc.equal(proof.column("evidence"), "distrusted")))
+    for name in _STATE:
+        left, right = there.column(name), proof.column(name)
+        alike = pc.or_kleene(pc.equal(left, right), pc.and_(pc.is_null(left), pc.is_null(right)))
+        if name == "modified_ns":
+            alike = pc.or_(alike, pc.equal(right, 0))
+        same = pc.and_kleene(same, alike)
+    return pc.fill_null(same, fill_value=False)
+
+
+class _Listed:
+    """A replica's listing, taken up to a key at a time."""
+
+    def __init__(self, pages: AsyncIterator[Any]) -> None:
+        self._pages = pages
+        self._held = pa.RecordBatch.from_pylist([], schema=LISTING)
+        self._ended = False
+        self._taken = 0
+
+    async def upto(self, key: bytes) -> pa.RecordBatch:
+        """Every listed object up to `key` that was not given yet, Ferryline's own left out."""
+        taken: list[pa.RecordBatch] = []
+        while True:
+            inside = pc.sum(pc.less_equal(self._held.column("key"), pa.scalar(key, pa.binary()))).as_py() or 0
+            taken.append(self._held.slice(0, inside))
+            self._held = self._held.slice(inside)
+            if self._held.num_rows or not await self._more():
+                break
+        rows = pa.Table.from_batches(taken, schema=LISTING).combine_chunks().to_batches()
+        found = rows[0] if rows else taken[0]
+        self._taken += found.num_rows
+        return found
+
+    async def count(self) -> int:
+        """How many objects were listed, once everything is."""
+        self._taken += self._held.num_rows
+        while await self._more():
+            self._taken += self._held.num_rows
+        return self._taken
+
+    async def _more(self) -> bool:
+        page = None if self._ended else await anext(self._pages, None)
+        if page is None:
+            self._ended = True
+            return False
+        ours = pc.match_substring_regex(page.rows.column("key"), pattern=r"(?:\A|/)\.ferryline(?:/|\z)")
+        self._held = page.rows.filter(pc.invert(ours))
+        return True
