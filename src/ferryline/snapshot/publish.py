@@ -171,21 +171,25 @@ def _condition(shelf: Shelf, seen: Seen | None) -> Condition:
     return Condition(etag=seen.found.etag) if known else ALWAYS
 
 
-def _compare(head: Head, writer: Writer, shelf: Shelf) -> None:
-    mine, theirs = writer.identity, head.identity
+def check_owner(head: Head, identity: Identity, place: str) -> None:
+    """Raise `BadUsage` (kind `other-head`) unless `head` is of this policy, dataset and place."""
     for what, own, found in (
-        ("policy", mine.policy, theirs.policy),
-        ("dataset", mine.dataset, theirs.dataset),
-        ("place", mine.url, theirs.url),
+        ("policy", identity.policy, head.identity.policy),
+        ("dataset", identity.dataset, head.identity.dataset),
+        ("place", identity.url, head.identity.url),
     ):
         if own != found:
             raise errors.BadUsage(
-                f"the head in {shelf.store.place} belongs to the {what} {found!r}, not to {own!r}",
+                f"the head in {place} belongs to the {what} {found!r}, not to {own!r}",
                 advice="two policies on one prefix are refused: use another prefix, or remove the old "
                 "replica with its own policy first",
-                place=shelf.store.place,
+                place=place,
                 kind="other-head",
             )
+
+
+def _compare(head: Head, writer: Writer, shelf: Shelf) -> None:
+    check_owner(head, writer.identity, shelf.store.place)
     if head.epoch > writer.epoch:
         raise _fenced(shelf, f"it has the epoch {head.epoch}, this run only {writer.epoch}")
 
