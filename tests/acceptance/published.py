@@ -19,7 +19,7 @@ from ferryline.config import datasets, environment, request
 from ferryline.model.digest import Algorithm, Digest
 from ferryline.model.key import EVERYTHING
 from ferryline.model.run import Consistency
-from ferryline.pipeline import dataset_door, ends, shelves
+from ferryline.pipeline import dataset_door, documents, ends, shelves
 from ferryline.pipeline.errand import Errand
 from ferryline.pipeline.shelves import OpenReplica
 from ferryline.pipeline.task import Pressure
@@ -99,6 +99,26 @@ class Ground:
         surroundings = request.surroundings(str(self.user.state), around, listeners, Pressure())
         with open_state(surroundings.state_folder, surroundings.clock) as state:
             return asyncio.run(work(dataset_door.errand(task, surroundings, state)))
+
+    def keep_state_in(self, kind: str) -> None:
+        """Let the policy name where run documents go: nowhere, a bucket or a folder."""
+        urls = {
+            "s3": f"s3://metadata/ops/?endpoint_url={self.server.endpoint_url}",
+            "file": f"file://{self.disk}-ops",
+        }
+        self.state = urls.get(kind, "")
+        self.write_policy()
+
+    def keep(self, document: Mapping[str, Any], dataset: str, policy: str) -> None:
+        """Keep a run document as a run would."""
+        around = environment.read()
+        where = datasets.documents(datasets.declared((), around), around, str(self.user.state))
+
+        async def write(one: Errand) -> None:
+            async with documents.opened(where, one.opening) as store:
+                await documents.write(store, policy, dataset, document)
+
+        self.work(dataset, write)
 
     def hold(self, replica: str, dataset: str = "images", seconds: float = 300) -> None:
         """Let somebody elsewhere hold a replica's lock; below zero it has run out."""

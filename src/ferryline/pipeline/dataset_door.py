@@ -5,11 +5,13 @@ list out of order is sorted in a second try.
 """
 
 import dataclasses
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from ferryline import errors
+from ferryline.model import place
 from ferryline.pipeline import door, ends, loop, pointing, pruning, published
+from ferryline.pipeline import status as status_of
 from ferryline.pipeline.dataset import DatasetTask
 from ferryline.pipeline.ends import Opening
 from ferryline.pipeline.errand import Errand
@@ -65,25 +67,39 @@ def prune(task: DatasetTask, around: Surroundings, wish: Wish) -> Document:
     return _change(task, around, lambda errand: pruning.pruned(errand, wish))
 
 
+def status(
+    tasks: Sequence[DatasetTask], where: place.Location, around: Surroundings, wish: status_of.Wish
+) -> Document:
+    """`status`: several datasets of one policy in one loop."""
+    around = hurried(around)
+    with door.looked_into(around) as state:
+
+        def work(unordered: frozenset[str]) -> Coroutine[Any, Any, Document]:
+            first = errand(tasks[0], around, state, unordered)
+            return status_of.told([dataclasses.replace(first, task=one) for one in tasks], where, wish)
+
+        return _sorted_where_needed(work)
+
+
 Work = Callable[[Errand], Coroutine[Any, Any, Document]]
 
 
 def _look(task: DatasetTask, around: Surroundings, work: Work) -> Document:
     around = hurried(around)
     with door.looked_into(around) as state:
-        return _sorted_where_needed(task, around, state, work)
+        return _sorted_where_needed(lambda unordered: work(errand(task, around, state, unordered)))
 
 
 def _change(task: DatasetTask, around: Surroundings, work: Work) -> Document:
     with open_state(around.state_folder, around.clock) as state:
-        return _sorted_where_needed(task, around, state, work)
+        return _sorted_where_needed(lambda unordered: work(errand(task, around, state, unordered)))
 
 
-def _sorted_where_needed(task: DatasetTask, around: Surroundings, state: State, work: Work) -> Document:
+def _sorted_where_needed(work: Callable[[frozenset[str]], Coroutine[Any, Any, Document]]) -> Document:
     unordered: frozenset[str] = frozenset()
     while True:
         try:
-            return loop.run(work(errand(task, around, state, unordered)))
+            return loop.run(work(unordered))
         except errors.ListingUnordered as stopped:
             if stopped.place in unordered:
                 raise

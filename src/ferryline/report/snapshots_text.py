@@ -28,7 +28,7 @@ def listed(document: Mapping[str, Any]) -> str:
         lines += ["", *headed(replica)] if lines else headed(replica)
         if replica["problem"] is None and not replica["snapshots"]:
             lines.append(f"{layout.INDENT}nothing is published here")
-        lines += _table([_row(one) for one in replica["snapshots"]])
+        lines += table([_row(one) for one in replica["snapshots"]])
     return "\n".join(lines)
 
 
@@ -59,7 +59,7 @@ def _row(one: Mapping[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
+def table(rows: Sequence[tuple[str, ...]]) -> list[str]:
     """Columns as wide as their widest cell."""
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
     return [

@@ -17,6 +17,7 @@ NAMES = (
     "diff",
     "snapshots-change",
     "prune",
+    "status",
 )
 
 
