@@ -10,7 +10,7 @@ from typing import Any
 
 from ferryline import errors
 from ferryline.model import place
-from ferryline.pipeline import door, ends, loop, pointing, pruning, published
+from ferryline.pipeline import door, ends, loop, pointing, pruning, published, unlocking
 from ferryline.pipeline import status as status_of
 from ferryline.pipeline.dataset import DatasetTask
 from ferryline.pipeline.ends import Opening
@@ -65,6 +65,19 @@ def rollback(task: DatasetTask, around: Surroundings, snapshot: str, only: str |
 def prune(task: DatasetTask, around: Surroundings, wish: Wish) -> Document:
     """`snapshots prune`."""
     return _change(task, around, lambda errand: pruning.pruned(errand, wish))
+
+
+def lock_of(task: DatasetTask, around: Surroundings, name: str) -> tuple[Document, unlocking.Found | None]:
+    """`unlock`, the look: the document, and what `unlock` has to be given to remove it."""
+    around = hurried(around)
+    with door.looked_into(around) as state:
+        return loop.run(unlocking.look(errand(task, around, state), name))
+
+
+def unlock(task: DatasetTask, around: Surroundings, name: str, seen: unlocking.Found) -> Document:
+    """`unlock`, the removal of what was looked at."""
+    with door.looked_into(around) as state:
+        return loop.run(unlocking.remove(errand(task, around, state), name, seen))
 
 
 def status(

@@ -11,6 +11,7 @@ import pwd
 import socket
 from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from ferryline import errors
@@ -167,3 +168,18 @@ def problem_of(problem: errors.FerrylineError | None) -> dict[str, Any] | None:
 def outcome(code: int) -> dict[str, Any]:
     """`status` and `exit_code` of a document."""
     return {"status": (Status.ERROR if code else Status.SUCCESS).value, "exit_code": code}
+
+
+def held_by(held: lock.Lock | None, now: datetime) -> dict[str, Any] | None:
+    """A lock as documents tell it."""
+    if held is None:
+        return None
+    return {
+        "holder": held.holder,
+        "run_id": held.run_id,
+        "epoch": held.epoch,
+        "since": held.since.isoformat(),
+        "renewed": (held.until - timedelta(seconds=lock.LEASE_SECONDS)).isoformat(),
+        "until": held.until.isoformat(),
+        "counts": held.until > now,
+    }

@@ -170,24 +170,10 @@ def _replica(one: Standing, behind: Mapping[str, Any] | None, now: datetime) -> 
         "lag_is_upper_bound": one.lag.bound,
         "lag_note": one.lag.note,
         "published_at": one.lag.published_at,
-        "lock": held_by(one.lock, now),
+        "lock": errands.held_by(one.lock, now),
         "changes": None
         if changes is None
         else {"added": changes.added, "changed": changes.changed, "removed": changes.removed},
         "behind": None if behind is None else dict(behind),
         "problem": errands.problem_of(looked.problem),
-    }
-
-
-def held_by(held: Lock | None, now: datetime) -> dict[str, Any] | None:
-    """A lock as documents tell it."""
-    if held is None:
-        return None
-    return {
-        "holder": held.holder,
-        "run_id": held.run_id,
-        "epoch": held.epoch,
-        "since": held.since.isoformat(),
-        "until": held.until.isoformat(),
-        "counts": held.until > now,
     }

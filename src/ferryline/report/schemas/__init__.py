@@ -18,6 +18,7 @@ NAMES = (
     "snapshots-change",
     "prune",
     "status",
+    "unlock",
 )
 
 
