@@ -45,13 +45,21 @@ def commands() -> str:
         command = group.get_command(context, name)
         if command is None:
             continue
-        inner = click.Context(
-            command, info_name=f"ferryline {name}", max_content_width=100, terminal_width=100
-        )
-        lines += [f"## ferryline {name}", "", "```text", command.get_help(inner), "```", ""]
+        lines += _section(command, f"ferryline {name}", "##")
     lines += ["## Exit codes", "", "| code | meaning |", "|---|---|"]
     lines += [f"| {code} | {meaning} |" for code, meaning in EXIT_CODES]
     return "\n".join(lines) + "\n"
+
+
+def _section(command: click.Command, name: str, heading: str) -> list[str]:
+    """A command's help, then that of the commands below it."""
+    inner = click.Context(command, info_name=name, max_content_width=100, terminal_width=100)
+    lines = [f"{heading} {name}", "", "```text", command.get_help(inner), "```", ""]
+    for below in command.list_commands(inner) if isinstance(command, click.Group) else []:
+        found = command.get_command(inner, below)
+        if found is not None:
+            lines += _section(found, f"{name} {below}", f"{heading}#")
+    return lines
 
 
 def events() -> str:

@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
+from ferryline import errors
+from ferryline.model import units
 from ferryline.policy import options
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -121,6 +123,14 @@ ACCEPT_NEW_MOUNT = _option(
 )
 
 COMMON = (POLICY, STATE, JSON)
+
+
+def seconds(name: str, text: str) -> float:
+    """A flag's duration. Raises `BadUsage` that names the flag."""
+    try:
+        return units.parse_seconds(text)
+    except ValueError as error:
+        raise errors.BadUsage(f"{name}: {error}") from error
 
 
 def stack(

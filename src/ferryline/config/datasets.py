@@ -3,13 +3,15 @@
 The commands about datasets share it. Every mistake is a UserMistake that names the field.
 """
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from ferryline import errors
 from ferryline.config import environment, request
+from ferryline.model import place
 from ferryline.pipeline.dataset import DatasetTask, Replica
-from ferryline.policy import options, places, values
+from ferryline.policy import interpolation, location, options, places, values
 from ferryline.policy.options import Engine
 from ferryline.residency import stops
 
@@ -81,6 +83,27 @@ def adopting(task: DatasetTask, *, read_back: bool) -> DatasetTask:
         preserve_deleted_files=options.PreserveDeletedFiles.PRESERVE,
     )
     return replace(task, options=changed, on_unknown=unknown)
+
+
+def documents(policy: values.Policy, around: environment.Environment, state: str | None) -> place.Location:
+    """Where the policy's run documents lie: its `state`, else the folder where this host remembers.
+
+    Raises `BadPolicy` for a `state` that is no location once its references are resolved.
+    """
+    if policy.state is None:
+        return place.FileLocation(str(around.state_folder(state)))
+    where = policy.where("state")
+    folder = os.path.dirname(where.file) if where is not None else ""
+    try:
+        text = interpolation.resolve(policy.state, request.sources(around))
+        return location.parse(text, os.path.join(around.working_directory, folder))
+    except interpolation.Unresolved as problem:
+        refusal = errors.Problem(
+            where, f"state: {problem}", "set it, or give a default: ${env:NAME:-default}"
+        )
+    except errors.BadLocation as problem:
+        refusal = errors.Problem(where, "state: once resolved this is no location", problem.advice)
+    raise errors.BadPolicy((refusal,))
 
 
 def chosen(policy: values.Policy, names: Iterable[str], *, every: bool) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """Which exit code an error becomes: one table, in DESIGN's order. Nothing else lives here."""
 
 import signal
+from collections.abc import Iterable
 
 from ferryline import errors
 
@@ -37,6 +38,16 @@ def of_error(error: errors.FerrylineError) -> int:
         if isinstance(error, kind):
             return code
     return BUG
+
+
+_ORDER = (WRONG_USAGE, CREDENTIALS, ENDPOINT, LOCKED, GUARD, SOURCE_CHANGING, OBJECTS_FAILED)
+
+
+def first(codes: Iterable[int]) -> int:
+    """The one exit code of a command that came to several: the first that applies, in DESIGN's order."""
+    found = set(codes) - {DONE}
+    beyond = next(iter(sorted(found, reverse=True)), DONE)
+    return next((one for one in _ORDER if one in found), beyond)
 
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)

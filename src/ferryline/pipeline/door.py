@@ -63,7 +63,7 @@ def plan(task: Task, around: Surroundings) -> dict[str, Any]:
     """What `copy` would do, as the plan's document. Raises what stopped it. Nothing is written anywhere."""
     from ferryline.pipeline import planning  # each command starts with what it needs
 
-    with _looked_into(around) as state:
+    with looked_into(around) as state:
         unordered: frozenset[str] = frozenset()
         while True:
             try:
@@ -75,7 +75,7 @@ def plan(task: Task, around: Surroundings) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _looked_into(around: Surroundings) -> Iterator[State]:
+def looked_into(around: Surroundings) -> Iterator[State]:
     """The state to read from; where there is none yet, an empty one that is thrown away."""
     with contextlib.ExitStack() as closing:
         folder = around.state_folder

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from ferryline import errors
-from ferryline.listing import spill
+from ferryline.listing import spill, walk
 from ferryline.model import event, place
+from ferryline.model.key import KeyRange
+from ferryline.model.page import Page
 from ferryline.pipeline.task import Surroundings, Task
 from ferryline.storage import capabilities, location
 from ferryline.storage.capabilities import Capabilities
@@ -103,7 +105,7 @@ def joined(
     destination_endpoint: str,
 ) -> Ends:
     """Two open stores as the ends of a run, each sorted where it lists out of order."""
-    listings = _listing(source, opening), _listing(destination, opening)
+    listings = in_order(source, opening), in_order(destination, opening)
     return Ends(source, destination, *listings, source_endpoint, destination_endpoint)
 
 
@@ -148,10 +150,16 @@ def _recall(store: Store, endpoint: str, memory: Memory) -> None:
             store.learn(known)
 
 
-def _listing(store: DressedStore, opening: Opening) -> Lists:
+def in_order(store: DressedStore, opening: Opening) -> Lists:
+    """The store itself, or the store sorted where it lists out of order."""
     if store.capabilities.ordered and store.place not in opening.unordered:
         return store
     return spill.Sorted(store, opening.spill_folder)
+
+
+def listed(store: DressedStore, opening: Opening, keys: KeyRange) -> AsyncGenerator[Page, None]:
+    """The checked listing of one range of one store; close it where it is not read to its end."""
+    return walk.checked(in_order(store, opening), keys)
 
 
 def endpoint_of(where: place.Location) -> str:

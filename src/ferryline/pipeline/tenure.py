@@ -5,14 +5,12 @@ still write. It copies and publishes nothing.
 """
 
 import contextlib
-import os
-import socket
 from datetime import datetime
 
 from ferryline import errors
 from ferryline.model.entry import Entry
 from ferryline.pipeline import ends as opening_ends
-from ferryline.pipeline import probing, publication, seeding
+from ferryline.pipeline import holding, probing, publication, seeding
 from ferryline.pipeline.dataset import DatasetTask
 from ferryline.pipeline.ends import Ends
 from ferryline.pipeline.run import Run
@@ -47,11 +45,11 @@ class Tenure:
         place = self.there.replica.location.identity
         self._closing.enter_context(self.run.state.lock(place))
         left = await lock.read(self.there.shelf)
-        self.left_locked = left is not None and (left.lock.until <= self.now() or is_gone(left.lock))
+        self.left_locked = left is not None and (left.lock.until <= self.now() or holding.is_gone(left.lock))
         seen = await publish.read_head(self.there.shelf)
         if seen is None:
             return
-        publish.belongs(seen.head, self.task.identity(self.there.replica), self.there.shelf.store.place)
+        publish.check_owner(seen.head, self.task.identity(self.there.replica), self.there.shelf.store.place)
         self.last = await publication.before(self.there, seen.head)
         await seeding.seed(self.there.shelf, seen.head, self.run.ledger(), self.run.memory, place)
 
@@ -88,13 +86,12 @@ class Tenure:
         if replica.metadata is not None:
             endpoint = opening_ends.endpoint_of(replica.metadata)
             await probing.learn_destination(self.there.files, endpoint, memory)
-        seen = await publish.read_head(self.there.shelf)
-        epoch = (seen.head.epoch if seen is not None else 0) + 1
-        now = self.now()
-        wanted = lock.Lock(socket.gethostname(), os.getpid(), self.run.run_id, epoch, now, now)
+        clock = self.run.around.clock
+        wanted = await holding.wanted(self.there.shelf, self.run.run_id, self.now())
         self._held = await self._closing.enter_async_context(
-            lock.held(self.there.shelf, wanted, self.run.around.clock, is_gone)
+            lock.held(self.there.shelf, wanted, clock, holding.is_gone)
         )
+        seen = await publish.read_head(self.there.shelf)
         if seen is not None and (self.last.head is None or seen.head.sequence != self.last.head.sequence):
             self.last = await publication.before(self.there, seen.head)
 
@@ -126,16 +123,3 @@ class Tenure:
     def now(self) -> datetime:
         """Wall time."""
         return self.run.around.clock.now()
-
-
-def is_gone(there: lock.Lock) -> bool:
-    """Whether a lock's process ran on this host and has died: then nobody is left to wait for."""
-    if there.host != socket.gethostname() or there.process == os.getpid():
-        return False
-    try:
-        os.kill(there.process, 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        return False
-    return False

@@ -63,6 +63,21 @@ def pointed(head: Head, snapshot: str) -> Head:
     return replace(head, current=snapshot)
 
 
+def seen_whole(head: Head, snapshot: str) -> Head:
+    """A snapshot that was barred where only the latest bytes are kept can be read again.
+
+    The caller has just seen every object of it as it was proven. Where versions are kept nothing but a
+    verification bars a snapshot, and that stands.
+    """
+    again = tuple(
+        replace(one, eligible=True, why_not="")
+        if one.snapshot == snapshot and one.keeping is Keeping.LATEST
+        else one
+        for one in head.snapshots
+    )
+    return replace(head, snapshots=again)
+
+
 def tagged(head: Head, name: str, snapshot: str) -> Head:
     """The tag `name` stands for a snapshot of the history. A tagged snapshot is never pruned."""
     if not _TAG.fullmatch(name) or _HEX.fullmatch(name) or name == "latest":

@@ -28,19 +28,16 @@ RENEW_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """Who writes: host and process. After `until` it no longer counts."""
+    """Who writes: `holder` for people, host and process for whoever asks whether it is still alive. After
+    `until` it no longer counts."""
 
+    holder: str
     host: str
     process: int
     run_id: str
     epoch: int
     since: datetime
     until: datetime
-
-    @property
-    def holder(self) -> str:
-        """The holder, for people."""
-        return f"{self.host} (process {self.process})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +82,7 @@ async def read(shelf: Shelf) -> Seen | None:
     fields = document.unseal(found.body, SCHEMA, Origin(key, shelf.store.place))
     try:
         lock = Lock(
+            str(fields["holder"]),
             str(fields["host"]),
             int(fields["process"]),
             str(fields["run_id"]),
@@ -216,6 +214,7 @@ async def _deletes(store: Files, key: bytes) -> None:
 def to_bytes(lock: Lock) -> bytes:
     """The lock as a document for people and machines."""
     fields = {
+        "holder": lock.holder,
         "host": lock.host,
         "process": lock.process,
         "run_id": lock.run_id,

@@ -130,7 +130,7 @@ async def announce(shelf: Shelf, writer: Writer, change: Callable[[Head], Head])
     for _ in range(ATTEMPTS):
         seen = await read_head(shelf)
         before = seen.head if seen is not None else Head(writer.identity)
-        belongs(before, writer.identity, shelf.store.place)
+        check_owner(before, writer.identity, shelf.store.place)
         if before.epoch > writer.epoch:
             raise _fenced(shelf, f"it has the epoch {before.epoch}, this run only {writer.epoch}")
         changed = change(replace(before, identity=writer.identity))
@@ -182,13 +182,12 @@ def _condition(shelf: Shelf, seen: Seen | None) -> Condition:
     return Condition(etag=seen.found.etag) if known else ALWAYS
 
 
-def belongs(head: Head, mine: Identity, place: str) -> None:
-    """Raise `BadUsage` (kind `other-head`) for a head of another policy, dataset or place."""
-    theirs = head.identity
+def check_owner(head: Head, identity: Identity, place: str) -> None:
+    """Raise `BadUsage` (kind `other-head`) unless `head` is of this policy, dataset and place."""
     for what, own, found in (
-        ("policy", mine.policy, theirs.policy),
-        ("dataset", mine.dataset, theirs.dataset),
-        ("place", mine.url, theirs.url),
+        ("policy", identity.policy, head.identity.policy),
+        ("dataset", identity.dataset, head.identity.dataset),
+        ("place", identity.url, head.identity.url),
     ):
         if own != found:
             raise errors.BadUsage(

@@ -73,18 +73,18 @@ async def against_listing(
     rows: AsyncIterator[pa.RecordBatch], pages: AsyncIterator[Page], snapshot: str
 ) -> Presence:
     """Compare with a listing of the replica in key order: for replicas that keep only the latest bytes."""
-    tally, shown = _Tally(), _Listed(pages)
+    tally, shown = _Tally(), Listed(pages)
     async for batch in rows:
         there = await shown.upto(batch.column("key")[-1].as_py())
         place = pc.index_in(batch.column("key"), there.column("key"))
-        same = _same(there.take(place), batch)
+        equal = same(there.take(place), batch)
         missing = batch.column("key").filter(place.is_null()).to_pylist()
-        changed = batch.column("key").filter(pc.and_(pc.invert(same), place.is_valid())).to_pylist()
+        changed = batch.column("key").filter(pc.and_(pc.invert(equal), place.is_valid())).to_pylist()
         tally.add(batch.num_rows, missing, changed)
     return tally.presence(snapshot)
 
 
-def _same(seen: pa.RecordBatch, proven: pa.RecordBatch) -> pa.Array:
+def same(seen: pa.RecordBatch, proven: pa.RecordBatch) -> pa.Array:
     """Per row, whether the token and size are as proven. Where there is an ETag it decides, not the times."""
     equal = {
         name: pc.equal(seen.column(name), proven.column(name)) for name in ("size", "etag", "modified_ns")
@@ -97,8 +97,8 @@ def _same(seen: pa.RecordBatch, proven: pa.RecordBatch) -> pa.Array:
     return pc.fill_null(pc.and_(equal["size"], token), pa.scalar(value=False))
 
 
-class _Listed:
-    """A listing as a stream that is taken up to a key."""
+class Listed:
+    """A listing as a stream that is taken up to a key. `freshness` uses it too."""
 
     def __init__(self, pages: AsyncIterator[Page]) -> None:
         self._pages = pages
@@ -120,6 +120,17 @@ class _Listed:
         count = pc.sum(pc.less_equal(rows.column("key"), pa.scalar(key, pa.binary()))).as_py() or 0
         self._held = rows.slice(count)
         return rows.slice(0, count)
+
+    async def rest(self) -> AsyncIterator[pa.RecordBatch]:
+        """Every listed row that was not given yet."""
+        yield self._held
+        self._held = self._held.slice(self._held.num_rows)
+        while not self._ended:
+            page = await anext(self._pages, None)
+            if page is None:
+                self._ended = True
+                return
+            yield page.rows
 
     def _last(self, held: list[pa.RecordBatch]) -> bytes | None:
         filled = [one for one in held if one.num_rows]

@@ -110,7 +110,7 @@ def test_a_plan_document_fits_its_schema():
     validate("plan", {**found, "refusals": [refusal], "not_carried": {"socket": 2}})
 
 
-@pytest.mark.parametrize("name", schemas.NAMES)
+@pytest.mark.parametrize("name", ["run", "plan", "verify"])
 def test_a_schema_refuses_a_document_that_lacks_a_field(name):
     found = {
         "run": document.run_document(samples.run()),

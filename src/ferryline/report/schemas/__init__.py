@@ -8,7 +8,20 @@ import json
 from importlib import resources
 from typing import Any
 
-NAMES = ("run", "plan", "sync", "verify", "verify-dataset")
+NAMES = (
+    "run",
+    "plan",
+    "verify",
+    "verify-dataset",
+    "snapshots",
+    "snapshot",
+    "diff",
+    "snapshots-change",
+    "prune",
+    "status",
+    "sync",
+    "unlock",
+)
 
 
 def load(name: str) -> dict[str, Any]:

@@ -1,0 +1,135 @@
+"""The blocking door of the commands about a dataset's replicas: one call, one event loop, one document.
+
+`cli` calls it. Where a command only looks, no state folder is needed or made. A store that was seen to
+list out of order is sorted in a second try.
+"""
+
+import dataclasses
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from ferryline import errors
+from ferryline.model import place
+from ferryline.pipeline import door, ends, loop, pointing, pruning, published, unlocking
+from ferryline.pipeline import status as status_of
+from ferryline.pipeline.dataset import DatasetTask
+from ferryline.pipeline.ends import Opening
+from ferryline.pipeline.errand import Errand
+from ferryline.pipeline.pruning import Wish
+from ferryline.pipeline.run import new_run_id
+from ferryline.pipeline.task import Surroundings
+from ferryline.state import State, open_state
+
+Document = dict[str, Any]
+
+LOOK_ATTEMPTS = 3
+"""Who only looks is told soon that a replica does not answer; who changes something is more patient."""
+
+
+def listed(task: DatasetTask, around: Surroundings, only: str | None) -> Document:
+    """`snapshots list`."""
+    return _look(task, around, lambda errand: published.listed(errand, only))
+
+
+def shown(
+    task: DatasetTask,
+    around: Surroundings,
+    name: str,
+    only: str | None,
+    lines: Callable[[str], None] | None = None,
+) -> Document:
+    """`snapshots show`; with `lines`, every key is told there first."""
+    return _look(task, around, lambda errand: published.shown(errand, name, only, lines))
+
+
+def differences(task: DatasetTask, around: Surroundings, old: str, new: str, only: str | None) -> Document:
+    """`snapshots diff`."""
+    return _look(task, around, lambda errand: published.differences(errand, old, new, only))
+
+
+def tag(task: DatasetTask, around: Surroundings, name: str, snapshot: str, *, moves: bool) -> Document:
+    """`snapshots tag`."""
+    return _change(task, around, lambda errand: pointing.tag(errand, name, snapshot, moves=moves))
+
+
+def untag(task: DatasetTask, around: Surroundings, name: str) -> Document:
+    """`snapshots untag`."""
+    return _change(task, around, lambda errand: pointing.untag(errand, name))
+
+
+def rollback(task: DatasetTask, around: Surroundings, snapshot: str, only: str | None) -> Document:
+    """`snapshots rollback`."""
+    return _change(task, around, lambda errand: pointing.back(errand, snapshot, only))
+
+
+def prune(task: DatasetTask, around: Surroundings, wish: Wish) -> Document:
+    """`snapshots prune`."""
+    return _change(task, around, lambda errand: pruning.pruned(errand, wish))
+
+
+def lock_of(task: DatasetTask, around: Surroundings, name: str) -> tuple[Document, unlocking.Found | None]:
+    """`unlock`, the look: the document, and what `unlock` has to be given to remove it."""
+    around = hurried(around)
+    with door.looked_into(around) as state:
+        return loop.run(unlocking.look(errand(task, around, state), name))
+
+
+def unlock(task: DatasetTask, around: Surroundings, name: str, seen: unlocking.Found) -> Document:
+    """`unlock`, the removal of what was looked at."""
+    with door.looked_into(around) as state:
+        return loop.run(unlocking.remove(errand(task, around, state), name, seen))
+
+
+def status(
+    tasks: Sequence[DatasetTask], where: place.Location, around: Surroundings, wish: status_of.Wish
+) -> Document:
+    """`status`: several datasets of one policy in one loop."""
+    around = hurried(around)
+    with door.looked_into(around) as state:
+
+        def work(unordered: frozenset[str]) -> Coroutine[Any, Any, Document]:
+            first = errand(tasks[0], around, state, unordered)
+            return status_of.told([dataclasses.replace(first, task=one) for one in tasks], where, wish)
+
+        return _sorted_where_needed(work)
+
+
+Work = Callable[[Errand], Coroutine[Any, Any, Document]]
+
+
+def _look(task: DatasetTask, around: Surroundings, work: Work) -> Document:
+    around = hurried(around)
+    with door.looked_into(around) as state:
+        return _sorted_where_needed(lambda unordered: work(errand(task, around, state, unordered)))
+
+
+def _change(task: DatasetTask, around: Surroundings, work: Work) -> Document:
+    with open_state(around.state_folder, around.clock) as state:
+        return _sorted_where_needed(lambda unordered: work(errand(task, around, state, unordered)))
+
+
+def _sorted_where_needed(work: Callable[[frozenset[str]], Coroutine[Any, Any, Document]]) -> Document:
+    unordered: frozenset[str] = frozenset()
+    while True:
+        try:
+            return loop.run(work(unordered))
+        except errors.ListingUnordered as stopped:
+            if stopped.place in unordered:
+                raise
+            unordered |= {stopped.place}
+
+
+def hurried(around: Surroundings) -> Surroundings:
+    """The same surroundings with little patience."""
+    pressure = dataclasses.replace(
+        around.pressure, retry_attempts=LOOK_ATTEMPTS, throttle_patience_seconds=30.0
+    )
+    return dataclasses.replace(around, pressure=pressure)
+
+
+def errand(
+    task: DatasetTask, around: Surroundings, state: State, unordered: frozenset[str] = frozenset()
+) -> Errand:
+    """What a command about `task` works with."""
+    opening = Opening(around, ends.harness(around, around.emit), state, state.folder, unordered)
+    return Errand(task, around, state, opening, new_run_id(around.clock.now(), around.chance))

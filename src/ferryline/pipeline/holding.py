@@ -1,0 +1,44 @@
+"""Who this process is in a replica's lock, and whether another holder is still alive.
+
+`Tenure` and the commands about one dataset take locks with it. It knows this host; `snapshot.lock` knows
+the document.
+"""
+
+import os
+import pwd
+import socket
+from datetime import datetime
+
+from ferryline.model.key import one_line
+from ferryline.snapshot import lock, publish
+from ferryline.snapshot.lock import Lock
+from ferryline.snapshot.shelf import Shelf
+
+
+async def wanted(shelf: Shelf, run_id: str, now: datetime) -> Lock:
+    """The lock that this process would hold, with an epoch above everything that was there."""
+    seen, there = await publish.read_head(shelf), await lock.read(shelf)
+    epoch = 1 + max(seen.head.epoch if seen else 0, there.lock.epoch if there else 0)
+    return Lock(who(), socket.gethostname(), os.getpid(), run_id, epoch, now, now)
+
+
+def who() -> str:
+    """Who is at work, for locks and records: user, host and process."""
+    try:
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        user = f"user {os.getuid()}"
+    return one_line(f"{user}@{socket.gethostname()} process {os.getpid()}")
+
+
+def is_gone(there: Lock) -> bool:
+    """Whether a lock's process ran on this host and has died: then nobody is left to wait for."""
+    if there.host != socket.gethostname() or there.process == os.getpid():
+        return False
+    try:
+        os.kill(there.process, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
