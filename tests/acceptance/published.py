@@ -128,7 +128,9 @@ class Ground:
                 now = one.around.clock.now()
                 until = now + timedelta(seconds=seconds)
                 since = until - timedelta(seconds=lock.LEASE_SECONDS)
-                told = lock.Lock("somebody@elsewhere", "elsewhere", 1, "20261101T000000Z-00000001", 7, since, until)
+                told = lock.Lock(
+                    "somebody@elsewhere", "elsewhere", 1, "20261101T000000Z-00000001", 7, since, until
+                )
                 await opened.shelf.put(lock.lock_key(opened.shelf), lock.to_bytes(told))
 
         self.work(dataset, take)

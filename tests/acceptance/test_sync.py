@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 
+from ferryline.cli import main
 from ferryline.testing.strict import BucketSettings, Encryption, Put, StrictServer
 from ferryline.testing.strict.fault import Fault, List, Listing, Stall, Status
 from tests.datasets import NAME, data, own, read_whole, s3, write_policy, writes
@@ -355,3 +356,50 @@ def test_a_held_lock_is_respected_and_named(world, user):
 
     assert said.code != 0
     assert world.bucket("eu").get("data/.ferryline/lock.json") == lock
+
+
+def test_due_runs_what_the_schedule_asks_for_on_any_host(world, user, tmp_path):
+    fill(world)
+    places = {name: s3(world, name) for name in ("source", "eu", "ap")}
+    path = write_policy(user.folder, places, ["eu/data/"], schedule="rate(1 hour)")
+    path.write_text(
+        path.read_text().replace(
+            '"version": 1,',
+            '"version": 1, "state": "s3://ap/state/?endpoint_url=X",'.replace("X", world.endpoint_url),
+        )
+    )
+
+    first = user.run("sync", "--due", "--json")
+    second = user.run("sync", "--due", "--json", state=tmp_path / "another host")
+
+    assert len(first.document["runs"]) == 1 and first.code == 0, first.err
+    assert second.document["runs"] == [] and second.code == 0, second.err
+    kept = [key for key in world.bucket("ap").keys() if key.startswith(b"state/runs/train/")]
+    assert len(kept) == 1
+
+
+def test_what_residency_forbids_is_refused_before_a_key_is_listed(world, user):
+    fill(world)
+    places = {name: s3(world, name) for name in ("source", "eu", "ap")}
+    places["ap"]["region"] = "ap-east-1"
+    write_policy(user.folder, places, ["eu/data/", "ap/data/"], residency={"allow": ["US"]})
+
+    checked = main.run(["check"])
+    synced = user.run("sync", NAME, "--json", "--run-in", "us-east-1")
+    verified = user.run("verify", NAME, "--run-in", "us-east-1")
+
+    assert [checked, synced.code, verified.code] == [3, 3, 3]
+    assert "ap/data/" in synced.err and "ap-east-1" in synced.err
+    assert world.seen == []
+
+
+def test_where_the_process_runs_counts_as_transit(world, user):
+    fill(world)
+    places = {name: s3(world, name) for name in ("source", "eu")}
+    write_policy(user.folder, places, ["eu/data/"], residency={"allow": ["US"]})
+
+    elsewhere = user.run("sync", NAME, "--run-in", "eu-central-1")
+    unsaid = user.run("sync", NAME)
+    inside = user.run("sync", NAME, "--run-in", "us-west-2")
+
+    assert (elsewhere.code, unsaid.code, inside.code) == (3, 3, 0), inside.err

@@ -34,10 +34,10 @@ class Session:
         self._pressure = _pressure(given.pop("connections", None), given.pop("memory", None))
         self.speak = console.Console(json_mode=given.pop("json_mode"))
         self.words = given
-        self._clock = SystemClock()
-        self._progress = progress.Progress(self._clock)
+        self.clock = SystemClock()
+        self._progress = progress.Progress(self.clock)
         self._screen = None if quiet else _Screen(sys.stderr)
-        self._shown = self._clock.monotonic()
+        self._shown = self.clock.monotonic()
         self._events: TextIO | None = None
         self._closing = contextlib.ExitStack()
 
@@ -76,7 +76,7 @@ class Session:
             self._write(self._events, fact)
         if self._screen is None:
             return
-        now = self._clock.monotonic()
+        now = self.clock.monotonic()
         if now - self._shown >= (_BAR_SECONDS if self._screen.is_terminal else _LINE_SECONDS):
             self._shown = now
             self._screen.show(progress.line(self._progress.picture()))

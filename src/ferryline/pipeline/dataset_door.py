@@ -6,11 +6,12 @@ list out of order is sorted in a second try.
 
 import dataclasses
 from collections.abc import Callable, Coroutine, Sequence
+from datetime import datetime
 from typing import Any
 
 from ferryline import errors
 from ferryline.model import place
-from ferryline.pipeline import door, ends, loop, pointing, pruning, published, unlocking
+from ferryline.pipeline import documents, door, ends, loop, pointing, pruning, published, unlocking
 from ferryline.pipeline import status as status_of
 from ferryline.pipeline.dataset import DatasetTask
 from ferryline.pipeline.ends import Opening
@@ -92,6 +93,33 @@ def status(
             return status_of.told([dataclasses.replace(first, task=one) for one in tasks], where, wish)
 
         return _sorted_where_needed(work)
+
+
+def keep(task: DatasetTask, where: place.Location, around: Surroundings, document: Document) -> None:
+    """Keep a run's document where every host finds it. Raises what the place of the documents raises."""
+    with door.looked_into(around) as state:
+        opening = errand(task, around, state).opening
+
+        async def work() -> None:
+            async with documents.opened(where, opening) as store:
+                await documents.write(store, task.policy, task.dataset, document)
+
+        loop.run(work())
+
+
+def began_last(task: DatasetTask, where: place.Location, around: Surroundings) -> datetime | None:
+    """When the newest run of a dataset began, on whatever host; None where none is known."""
+    with door.looked_into(around) as state:
+        opening = errand(task, around, state).opening
+
+        async def work() -> datetime | None:
+            async with documents.opened(where, opening) as store:
+                newest = await documents.latest(
+                    store, task.dataset, 1, policy=task.policy, clock=around.clock
+                )
+            return next((datetime.fromisoformat(one["began_at"]) for one in newest.documents), None)
+
+        return loop.run(work())
 
 
 Work = Callable[[Errand], Coroutine[Any, Any, Document]]
