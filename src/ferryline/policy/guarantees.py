@@ -23,7 +23,6 @@ NOT_BUILT: dict[str, str] = {
     "engine.s3-replication": "the s3-replication engine is not built yet; commands that need it refuse",
     "service": "`service` is checked; `serve` is not built yet",
     "aws": "`aws` settings are checked; `deploy` is not built yet",
-    "egress_usd_per_gb": "prices are checked; costs are not estimated yet",
 }
 """Fields that are accepted while the part they steer is not there, by field."""
 
@@ -67,8 +66,6 @@ def notes(policy: values.Policy) -> Notes:
     for name, location in policy.locations.items():
         if location.aws is not None:
             general.append(f"location {name}: {NOT_BUILT['aws']}")
-        if location.egress_usd_per_gb is not None:
-            general.append(f"location {name}: {NOT_BUILT['egress_usd_per_gb']}")
     general += [
         f"dataset {name} has no replicas" for name, one in policy.datasets.items() if not one.replicas
     ]

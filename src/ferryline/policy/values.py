@@ -97,6 +97,14 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class RequestPrices:
+    """Dollars for a thousand requests of an endpoint that is not AWS; None for what nobody declared."""
+
+    writes: float | None = None
+    reads: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class AwsSettings:
     """What `deploy` and the `datasync` engine need about a location in AWS."""
 
@@ -130,6 +138,7 @@ class LocationSpec:
     writing: place.S3Writing = field(default_factory=place.S3Writing)
     limits: Limits = Limits()
     egress_usd_per_gb: float | None = None
+    requests_usd_per_thousand: RequestPrices = RequestPrices()
     aws: AwsSettings | None = None
     folder: str = field(default=".", metadata=NOT_IN_DIGEST)
 
