@@ -1,4 +1,4 @@
-"""The JSON Schemas of Ferryline's documents, shipped as files: `run`, `plan` and `verify`.
+"""The JSON Schemas of Ferryline's documents, shipped as files, one for each of `NAMES`.
 
 A schema names every field that is promised. Documents may gain fields; a field that is promised
 keeps its name, type and meaning for as long as the number in `schema` stands.
@@ -8,7 +8,7 @@ import json
 from importlib import resources
 from typing import Any
 
-NAMES = ("run", "plan", "verify")
+NAMES = ("run", "plan", "plan-dataset", "verify")
 
 
 def load(name: str) -> dict[str, Any]:
