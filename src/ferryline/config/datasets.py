@@ -58,6 +58,7 @@ def task(
         max_delete=dataset.max_delete,
         max_transfer=dataset.max_transfer,
         keep=dataset.keep_snapshots,
+        on_failure=dataset.on_failure,
         policy_digest=policy.digest,
         run_in=run_in,
     )

@@ -21,6 +21,7 @@ NOT_BUILT: dict[str, str] = {
     "metadata": "the metadata folder is not used yet, since nothing is published",
     "engine.datasync": "the datasync engine is not built yet; commands that need it refuse",
     "engine.s3-replication": "the s3-replication engine is not built yet; commands that need it refuse",
+    "on_failure": "the webhook is checked, but no command of this release calls it",
     "service": "`service` is checked; `serve` is not built yet",
     "aws": "`aws` settings are checked; `deploy` is not built yet",
 }
@@ -125,6 +126,7 @@ def _not_built(dataset: values.Dataset, replica: values.ReplicaSpec) -> list[str
         ("keep_snapshots", dataset.keep_snapshots != values.KeepSnapshots()),
         ("markers", bool(dataset.markers)),
         ("metadata", dataset.metadata is not None),
+        ("on_failure", dataset.on_failure is not None),
         (f"engine.{replica.engine.value}", replica.engine is not Engine.FERRYLINE),
     ]
     return [NOT_BUILT[key] for key, declared in keys if declared]

@@ -62,6 +62,14 @@ class KeepSnapshots:
 
 
 @dataclass(frozen=True, slots=True)
+class OnFailure:
+    """Whom a failed run is told to: a webhook's URL, or a reference to one, and how long it may take."""
+
+    url: str = field(repr=False)
+    timeout_seconds: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
 class Credentials:
     """How requests are signed: references as written in the policy (`${env:NAME}`), never values."""
 
@@ -189,6 +197,7 @@ class Dataset:
     metadata: Folder | None = None
     residency: Residency = Residency()
     engine: Engine = Engine.FERRYLINE
+    on_failure: OnFailure | None = field(default=None, metadata=NOT_IN_DIGEST)
 
     def replica(self, name: str) -> ReplicaSpec:
         """The replica called `name`. Raises `BadUsage` naming those there are."""
