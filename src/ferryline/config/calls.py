@@ -7,7 +7,7 @@ returns the same document that `--json` prints. Events go to a callback; nothing
 from collections.abc import Callable
 from typing import Any
 
-from ferryline.config import environment, request
+from ferryline.config import environment, request, tariffs
 from ferryline.model import event
 from ferryline.pipeline import door
 from ferryline.pipeline import task as tasks
@@ -37,12 +37,18 @@ def copy(source: str, destination: str, **flags: Any) -> dict[str, Any]:
 def plan(source: str, destination: str, **flags: Any) -> dict[str, Any]:
     """What `copy` with the same flags would do and why, as the plan document. Writes nothing.
 
+    Also `run_in` (the region that the bytes pass through) and `assume_bytes_per_second` (`"100MiB"`).
     Raises UserMistake, and RunStopped for what would stop the run.
     """
     around = environment.read()
     state, listeners, pressure = _borrowed(flags)
-    task = request.task(request.words(source, (destination,), flags), around)
-    return door.plan(task, request.surroundings(state, around, listeners, pressure))
+    through: str | None = flags.pop("run_in", None)
+    assumed: str | int | None = flags.pop("assume_bytes_per_second", None)
+    words = request.words(source, (destination,), flags)
+    declared = request.policy(words.policy_files, around)
+    task = request.task_under(declared, words, around)
+    pricing = tariffs.pricing(declared, task, tariffs.Told(through, assumed).placed(declared, around))
+    return door.plan(task, request.surroundings(state, around, listeners, pressure), pricing)
 
 
 def verify(

@@ -61,6 +61,7 @@ def task(
         max_delete=dataset.max_delete,
         max_transfer=dataset.max_transfer,
         keep=dataset.keep_snapshots,
+        on_failure=dataset.on_failure,
         policy_digest=policy.digest,
         run_in=run_in or around.variables.get("FERRYLINE_REGION") or None,
     )

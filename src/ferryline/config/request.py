@@ -94,12 +94,16 @@ def sources(around: environment.Environment) -> interpolation.Sources:
 
 def task(words: Words, around: environment.Environment) -> tasks.Task:
     """Read the words. Raises BadUsage, BadLocation, BadPolicy, or GuardRefused for residency."""
+    return task_under(policy(words.policy_files, around), words, around)
+
+
+def task_under(declared: values.Policy | None, words: Words, around: environment.Environment) -> tasks.Task:
+    """The same under a policy that was read already, or none."""
     if len(words.destinations) > 1:
         raise errors.BadUsage(
             f"{len(words.destinations)} destinations were given; one at a time can be copied to",
             advice="run the command once for each destination",
         )
-    declared = policy(words.policy_files, around)
     ground = places.Ground(declared, sources(around), str(around.working_directory))
     object_key: bytes | None = None
     object_name: bytes | None = None

@@ -120,13 +120,17 @@ class BytesMoved:
 
 @dataclass(frozen=True, slots=True)
 class RequestMade:
-    """One request attempt ended: `operation` is S3's name (or the verb for files)."""
+    """One request attempt ended: `operation` is S3's name (or the verb for files).
+
+    `bytes` is the length of the answer's body, 0 for one that was read as it came.
+    """
 
     kind: ClassVar[str] = "request"
     place: str
     operation: str
     status: int
     seconds: float
+    bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,7 @@ class DatasetTask:
     max_delete: values.MaxDelete = values.MaxDelete()
     max_transfer: values.MaxTransfer = values.MaxTransfer()
     keep: values.KeepSnapshots = values.KeepSnapshots()
+    on_failure: values.OnFailure | None = None
     policy_digest: str | None = None
     run_in: str | None = None
 

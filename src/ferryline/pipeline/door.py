@@ -8,7 +8,7 @@ import contextlib
 import tempfile
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 from ferryline import errors
 from ferryline.pipeline import loop
@@ -20,6 +20,9 @@ from ferryline.pipeline.task import Surroundings, Task
 from ferryline.report.facts import RunFacts, VerifyFacts
 from ferryline.state import State, open_state
 from ferryline.verify.sample import Sample
+
+if TYPE_CHECKING:  # each command starts with what it needs
+    from ferryline.pipeline.planning import Pricing
 
 
 def copy(task: Task, around: Surroundings) -> RunFacts:
@@ -59,7 +62,7 @@ def sync(task: DatasetTask, around: Surroundings, wish: Wish) -> RunFacts:
             unordered |= {stopped.place}
 
 
-def plan(task: Task, around: Surroundings) -> dict[str, Any]:
+def plan(task: Task, around: Surroundings, pricing: "Pricing") -> dict[str, Any]:
     """What `copy` would do, as the plan's document. Raises what stopped it. Nothing is written anywhere."""
     from ferryline.pipeline import planning  # each command starts with what it needs
 
@@ -67,7 +70,7 @@ def plan(task: Task, around: Surroundings) -> dict[str, Any]:
         unordered: frozenset[str] = frozenset()
         while True:
             try:
-                return loop.run(planning.plan(Run(task, around, state, unordered)))
+                return loop.run(planning.plan(Run(task, around, state, unordered), pricing))
             except errors.ListingUnordered as stopped:
                 if not _news(stopped, unordered):
                     raise

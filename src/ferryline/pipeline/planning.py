@@ -1,34 +1,56 @@
 """The run of `plan`: one scan, folded into a document. Takes no lock and writes nothing anywhere."""
 
 import contextlib
+import dataclasses
 import functools
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from ferryline import errors
 from ferryline.listing.coverage import Coverage
-from ferryline.model.action import Copy, Delete
+from ferryline.model import event, place
+from ferryline.model.action import Action, Copy, Delete
 from ferryline.pipeline import ends as opening
 from ferryline.pipeline import scan as scanning
 from ferryline.pipeline import single, skipped
 from ferryline.pipeline.run import Run
-from ferryline.plan import guard
+from ferryline.plan import cost, duration, guard
 from ferryline.plan.classify import Classified
 from ferryline.plan.document import PlanDocument
+from ferryline.plan.question import Side
+from ferryline.plan.requests import Habits, Reckoning, Work, Writes
+from ferryline.policy.options import UNLIMITED
+
+_RUNS_ASKED = 2_000
+"""Run records that are looked through for those of this pair."""
 
 
-async def plan(run: Run) -> dict[str, Any]:
-    """What a copy would do, as plain data. Raises what stops a run, but for what a guard would refuse.
+@dataclass(frozen=True, slots=True)
+class Pricing:
+    """What a plan is priced by: both ends' tariffs, a cap in dollars, and a rate that somebody stated."""
+
+    way: cost.Way
+    max_usd: float | None = None
+    assumed_bytes_per_second: int | None = None
+
+
+async def plan(run: Run, pricing: Pricing) -> dict[str, Any]:
+    """What a copy would do, ask, cost and take, as plain data. Raises what stops a run, but for what a
+    guard would refuse.
 
     A guard's refusal stands under `refusals`, because a person plans in order to see it.
     """
     task = run.task
-    async with opening.opened(task, run.opening()) as ends:
+    asked = _Asked(run)
+    async with opening.opened(task, asked.opening()) as ends:
         await opening.check_mount(ends.source, task, run.memory)
         ledger = run.ledger()
         view = run.view(ends, ledger)
         found = PlanDocument(task.source.url, task.destinations[0].url)
-        weighed = _Weighed(run)
+        habits = habits_of(run, ends)
+        weighed = _Weighed(run, pricing, habits)
         ranges = () if task.object_key is not None else await scanning.scope(view)
         coverage = Coverage(ends.destination.place, ranges)
         steps = (
@@ -43,31 +65,117 @@ async def plan(run: Run) -> dict[str, Any]:
                     found.action(step)
                     weighed.action(step)
         document = found.document()
+        work = weighed.work(asked)
+        priced = cost.estimate(work, pricing.way)
+        document["requests_estimate"] = work.by_operation
+        document["cost_estimate_usd"] = cost.rounded(priced.usd)
+        document["cost"] = priced.document() | {"copies_usd": cost.rounded(weighed.copies().usd)}
+        document["time"] = _time(run, pricing, document).document()
         document["refusals"] = weighed.refusals(ledger.count())
         skips = skipped.skips_of(ends.source)
         document["not_carried"] = dict(skipped.counted(skips, task.filters)) if skips is not None else {}
         return document
 
 
-class _Weighed:
-    """What the guards would say of the plan."""
+def habits_of(run: Run, ends: opening.Ends) -> Habits:
+    """What decides how many requests this run's objects take. A run's dollar guard is made of it, too."""
+    destination = run.task.destinations[0]
+    writing = Writes()
+    if isinstance(destination, place.S3Location):
+        encrypted = (destination.writing.sse or "").startswith("aws:kms")
+        writing = Writes(destination.writing.storage_class, encrypted)
+    known = ends.source.capabilities, ends.destination.capabilities
+    return Habits.of(*known, run.task.options, run.around.pressure.memory_bytes, writing)
+
+
+def _time(run: Run, pricing: Pricing, document: dict[str, Any]) -> duration.Duration:
+    """How long it would take, by the runs of this pair that this host remembers."""
+    task = run.task
+    pair = task.source.url, task.destinations[0].url
+    measured = [
+        duration.Timed.of(one.document)
+        for one in run.state.runs.list(_RUNS_ASKED)
+        if one.document is not None and (one.source, one.destination) == pair
+    ]
+    wanted = duration.Load(
+        document["files_to_transfer"], document["bytes_to_transfer"], document["files_listed"]
+    )
+    limit = task.options.bytes_per_second
+    return duration.estimate(
+        wanted,
+        [one for one in measured if one is not None],
+        pricing.assumed_bytes_per_second,
+        None if limit == UNLIMITED else limit,
+    )
+
+
+class _Asked:
+    """The requests that the scan itself makes, by side: a run makes the same ones again."""
 
     def __init__(self, run: Run) -> None:
+        self._run = run
+        self._source, self._destination = run.task.source.url, run.task.destinations[0].url
+        self._counts: Counter[tuple[str, str]] = Counter()
+        self._bytes: Counter[tuple[str, str]] = Counter()
+
+    def opening(self) -> opening.Opening:
+        """How to open both ends so that their requests are heard here as well."""
+        usual = self._run.opening()
+        heard = dataclasses.replace(usual.harness, emit=self._hear)
+        return dataclasses.replace(usual, harness=heard)
+
+    def tell(self, reckoning: Reckoning) -> None:
+        """Fold what was asked. Places of one name on two endpoints are told half each."""
+        for (where, operation), count in self._counts.items():
+            size_bytes = self._bytes[where, operation]
+            if self._source == self._destination:
+                reckoning.asked(Side.SOURCE, operation, count - count // 2, size_bytes // 2)
+                reckoning.asked(Side.DESTINATION, operation, count // 2, size_bytes // 2)
+            else:
+                side = Side.SOURCE if where == self._source else Side.DESTINATION
+                reckoning.asked(side, operation, count, size_bytes)
+
+    def _hear(self, fact: event.Event) -> None:
+        if isinstance(fact, event.RequestMade) and 0 < fact.status < 500:
+            self._counts[fact.place, fact.operation] += 1
+            self._bytes[fact.place, fact.operation] += fact.bytes
+        self._run.recorder.emit(fact)
+
+
+class _Weighed:
+    """What the plan would ask of both ends, and what the guards would say of it."""
+
+    def __init__(self, run: Run, pricing: Pricing, habits: Habits) -> None:
         self._task = run.task
+        self._reckoning = Reckoning(habits)
+        self._pricing = pricing
+        self._marginal = cost.Marginal(pricing.way, habits)
         self._listed = 0
+        self._everything = 0
         self._destination_listed = 0
         self._deletes = 0
         self._bytes = 0
 
     def page(self, page: Classified) -> None:
+        self._everything += page.counts.listed
         self._listed += page.counts.listed - page.counts.excluded - page.counts.reserved
         self._destination_listed += page.counts.destination_listed
 
-    def action(self, step: object) -> None:
+    def action(self, step: Action) -> None:
+        self._reckoning.action(step)
         if isinstance(step, Delete):
             self._deletes += 1
         elif isinstance(step, Copy):
             self._bytes += step.source.size_bytes
+
+    def work(self, asked: _Asked) -> Work:
+        """Every request and byte of a run of this plan."""
+        asked.tell(self._reckoning)
+        return self._reckoning.work(self._everything, self._destination_listed)
+
+    def copies(self) -> cost.Estimate:
+        """What the copies alone cost: that is what `max_transfer.usd` caps."""
+        return cost.estimate(self._reckoning.copies(), self._pricing.way)
 
     def refusals(self, ledger_rows: int) -> list[dict[str, str]]:
         """Each refusal with its kind, what it says, and the remedy."""
@@ -75,8 +183,10 @@ class _Weighed:
         place = self._task.destinations[0].url
         facts = guard.SourceFacts(self._listed, ledger_rows, self._destination_listed)
         limit = guard.DeleteGuard.of(self._task.max_delete, ledger_rows, self._destination_listed)
+        spend, copies = guard.SpendGuard(self._pricing.max_usd, self._marginal), self.copies()
         checks: list[Callable[[], None]] = [
-            functools.partial(guard.TransferGuard(self._task.max_transfer_bytes).admit, self._bytes, place)
+            functools.partial(guard.TransferGuard(self._task.max_transfer_bytes).admit, self._bytes, place),
+            functools.partial(spend.admit_usd, copies.usd, place, copies.unknown or ""),
         ]
         if self._deletes:
             checks += [

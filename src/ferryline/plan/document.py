@@ -1,13 +1,13 @@
 """The plan document: what a run would do and why, as plain data, folded from pages and actions.
 
 `pipeline` feeds it for `plan` and dry runs; `report` and `cli` print it. It names the first keys of
-each reason, never all of them, and it estimates requests; it promises nothing.
+each reason, never all of them. What it would ask, cost and take is reckoned elsewhere in this room and
+put beside it.
 """
 
 from collections import Counter, defaultdict
 from typing import Any
 
-from ferryline.model import span
 from ferryline.model.action import Action, Copy, Delete, Keep, Reason, Refuse
 from ferryline.model.key import printable
 from ferryline.model.run import Counts
@@ -28,17 +28,19 @@ class PlanDocument:
         self._actions: Counter[tuple[str, str]] = Counter()
         self._bytes: Counter[tuple[str, str]] = Counter()
         self._examples: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
-        self._requests: Counter[str] = Counter()
-        self._pages = 0
 
     @property
     def changes(self) -> int:
         """How many objects would be written or deleted."""
         return sum(count for (kind, _), count in self._actions.items() if kind in ("copy", "delete"))
 
+    @property
+    def counts(self) -> Counts:
+        """What was folded so far, of objects."""
+        return self._counts
+
     def page(self, page: Classified) -> None:
         """Fold a classified page: its counts, and what stays as it is."""
-        self._pages += 1
         page.counts.add_to(self._counts)
         for rows, reason in (
             (page.kept_rows, Reason.KEPT_BY_OVERWRITE_NEVER),
@@ -55,11 +57,8 @@ class PlanDocument:
         """Fold one decided action."""
         if isinstance(action, Copy):
             self._note(("copy", action.reason.value), action.key, action.source.size_bytes)
-            self._estimate(action.source.size_bytes)
         elif isinstance(action, Delete):
             self._note(("delete", action.reason.value), action.key, action.destination.size_bytes)
-            self._requests["head"] += 1
-            self._requests["delete"] += 1
         elif isinstance(action, Refuse):
             self._note(("refuse", action.kind), action.key, action.source.size_bytes)
             self._counts.source_failed += 1
@@ -100,7 +99,6 @@ class PlanDocument:
                 }
                 for (kind, reason), count in sorted(self._actions.items())
             ],
-            "requests_estimate": {"list": 2 * self._pages, **dict(sorted(self._requests.items()))},
             "changes": self.changes,
         }
 
@@ -112,12 +110,3 @@ class PlanDocument:
         self._bytes[label] += size_bytes
         if len(self._examples[label]) < self._examples_max:
             self._examples[label].append(printable(key))
-
-    def _estimate(self, size_bytes: int) -> None:
-        """One GET and one PUT a part; create, complete and a look for what has several parts."""
-        parts = span.our_layout(min(size_bytes, span.OBJECT_BYTES_MAX)).count
-        self._requests["get"] += parts
-        self._requests["put"] += parts
-        if parts > 1:
-            self._requests["post"] += 2
-            self._requests["head"] += 1

@@ -5,8 +5,10 @@ the numbers, the field and the remedy; none softens a plan or performs anything.
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from ferryline import errors
+from ferryline.model.entry import Entry, Token
 from ferryline.model.units import show_bytes
 from ferryline.policy.values import MaxDelete
 
@@ -126,3 +128,60 @@ class TransferGuard:
                 kind="max-transfer",
             )
         self.admitted_bytes = total
+
+
+class Prices(Protocol):
+    """What one more copy costs, as `cost.Marginal` tells."""
+
+    def usd(self, entry: Entry) -> float | None:
+        """Dollars for copying an object, None where a price is unknown."""
+        ...
+
+    def unknown(self, entry: Entry) -> str:
+        """Which price is unknown, and where to declare it."""
+        ...
+
+
+class SpendGuard:
+    """Caps the dollars that one run's copies may cost. Mutable: every copy is admitted before it starts.
+
+    Of the same shape as `TransferGuard`. A price that nobody knows is refused at the first copy: a cap
+    that cannot be kept is no cap.
+    """
+
+    def __init__(self, max_usd: float | None, prices: Prices) -> None:
+        self._max_usd = max_usd
+        self._prices = prices
+        self.admitted_usd = 0.0
+
+    def admit(self, size_bytes: int, place: str = "") -> None:
+        """Count one copy of which the size is known; raise `GuardRefused` when it would pass the cap."""
+        self.admit_entry(Entry(b"", size_bytes, Token(None, 0)), place)
+
+    def admit_entry(self, entry: Entry, place: str = "") -> None:
+        """The same for an object as it was listed: its parts and storage class are priced too."""
+        if self._max_usd is None:
+            return
+        usd = self._prices.usd(entry)
+        self.admit_usd(usd, place, self._prices.unknown(entry) if usd is None else "")
+
+    def admit_usd(self, usd: float | None, place: str = "", unknown: str = "") -> None:
+        """Count an amount (None: not known); raise `GuardRefused` when it would pass the cap."""
+        if self._max_usd is None:
+            return
+        if usd is None:
+            raise errors.GuardRefused(
+                f"what it costs is not known, and max_transfer.usd is ${self._max_usd:,.2f}: {unknown}",
+                advice="nothing more was sent; declare the price that is missing, or cap max_transfer.bytes",
+                place=place,
+                kind="max-transfer",
+            )
+        total = self.admitted_usd + usd
+        if total > self._max_usd:
+            raise errors.GuardRefused(
+                f"an estimated ${total:,.4f} would be spent, max_transfer.usd is ${self._max_usd:,.2f}",
+                advice="raise max_transfer.usd, or narrow the task with include and exclude",
+                place=place,
+                kind="max-transfer",
+            )
+        self.admitted_usd = total

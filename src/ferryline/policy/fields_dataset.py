@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from ferryline.policy import cron_field, filters, schedule, values
+from ferryline.policy import cron_field, filters, interpolation, schedule, values, webhook
 from ferryline.policy import options as options_
-from ferryline.policy.fields_location import JURISDICTION_PATTERN, TAGS, StorageClass
+from ferryline.policy.fields_location import JURISDICTION_PATTERN, TAGS, StorageClass, folder_of
 from ferryline.policy.record import NAME_PATTERN, Field, ListOf, MapOf, Record
-from ferryline.policy.shape import BAD, Bad, Choice, Flag, Number, Reading, Size, Spot, Text
+from ferryline.policy.shape import BAD, Bad, Choice, Flag, Interpolating, Number, Reading, Size, Spot, Text
 from ferryline.policy.tree import Scalar
 
 
@@ -226,6 +226,41 @@ REPLICA = Record(
     shorthand_field="to",
 )  # fmt: skip
 
+
+class HookText(Text):
+    """A webhook's URL. Messages never show what was written: its path may be a secret."""
+
+    def schema(self) -> dict[str, Any]:
+        """A string; what is interpolated is checked when it is known."""
+        here = r"^http://(localhost|127(\.[0-9]{1,3}){3}|\[::1\])(:[0-9]{1,5})?(/[^?#\s]*)?$"
+        patterns = (r"^https://[^?#\s@]+$", here, r"\$\{")
+        return super().schema() | {"anyOf": [{"pattern": one} for one in patterns]}
+
+
+_HOOK = HookText(
+    "an https URL, http to this machine, or a reference to either",
+    remedy=webhook.REMEDY,
+    check=webhook.written,
+    interpolating=Interpolating.YES,
+)
+
+
+def _on_failure(found: Mapping[str, Any], spot: Spot, reading: Reading) -> values.OnFailure:
+    url = interpolation.anchored(found["url"], folder_of(spot.where.file))
+    return values.OnFailure(url, **{name: found[name] for name in ("timeout_seconds",) if name in found})
+
+
+ON_FAILURE = Record(
+    "on_failure",
+    "who is told when a run ends in ERROR",
+    (
+        Field("url", _HOOK, "gets the run's document as JSON by POST; one that is secret is a reference",
+              needed=True),
+        Field("timeout_seconds", Number("seconds", 0.1, 300), "how long all of it may take", default="10"),
+    ),
+    _on_failure,
+)  # fmt: skip
+
 _PATTERNS = ListOf(Text("a pattern", length_max=102_400), "patterns", single=True)
 _MARKER = Text("a marker", r"[^/*].*", "write a name such as index.json, or a path such as _delta_log/")
 
@@ -242,6 +277,7 @@ _SHARED = (
     Field("keep_snapshots", KEEP_SNAPSHOTS, "how long snapshots stay"),
     Field("residency", RESIDENCY, "where bytes may lie"),
     Field("engine", Choice(options_.Engine), "what moves the bytes", default="ferryline"),
+    Field("on_failure", ON_FAILURE, "who is told when a run fails"),
 )  # fmt: skip
 
 
@@ -303,4 +339,5 @@ def complete(draft: Draft, defaults: Mapping[str, Any]) -> values.Dataset:
         metadata=draft.found.get("metadata"),
         residency=values.Residency(**merged("residency")),
         engine=engine,
+        on_failure=one("on_failure", None),
     )

@@ -193,6 +193,16 @@ LIMITS = Record(
     lambda found, spot, reading: values.Limits(**found),
 )
 
+REQUEST_PRICES = Record(
+    "request_prices",
+    "US dollars for a thousand requests; 0 where nobody charges",
+    (
+        Field("writes", Number("US dollars", 0, 1000), "PUT, COPY, POST and LIST"),
+        Field("reads", Number("US dollars", 0, 1000), "GET and HEAD"),
+    ),
+    lambda found, spot, reading: values.RequestPrices(**found),
+)
+
 AWS = Record(
     "aws",
     "what only `deploy` and `engine: datasync` need to know of a location",
@@ -293,6 +303,7 @@ def _location(found: Mapping[str, Any], spot: Spot, reading: Reading) -> values.
         writing=writing,
         limits=found.get("limits", values.Limits()),
         egress_usd_per_gb=found.get("egress_usd_per_gb"),
+        requests_usd_per_thousand=found.get("requests_usd_per_thousand", values.RequestPrices()),
         aws=found.get("aws"),
         folder=folder_of(spot.where.file),
     )
@@ -352,6 +363,7 @@ LOCATION = Record(
         Field("tags", TAGS, "tags of what is written, at most ten"),
         Field("limits", LIMITS, "ceilings for this location"),
         Field("egress_usd_per_gb", Number("US dollars", 0, 1000), "price of a GB that leaves it"),
+        Field("requests_usd_per_thousand", REQUEST_PRICES, "price of requests, where it is not AWS's"),
         Field("aws", AWS, "what only deploying needs"),
     ),
     _location,

@@ -21,9 +21,9 @@ NOT_BUILT: dict[str, str] = {
     "metadata": "the metadata folder is not used yet, since nothing is published",
     "engine.datasync": "the datasync engine is not built yet; commands that need it refuse",
     "engine.s3-replication": "the s3-replication engine is not built yet; commands that need it refuse",
+    "on_failure": "the webhook is checked, but no command of this release calls it",
     "service": "`service` is checked; `serve` is not built yet",
     "aws": "`aws` settings are checked; `deploy` is not built yet",
-    "egress_usd_per_gb": "prices are checked; costs are not estimated yet",
 }
 """Fields that are accepted while the part they steer is not there, by field."""
 
@@ -67,8 +67,6 @@ def notes(policy: values.Policy) -> Notes:
     for name, location in policy.locations.items():
         if location.aws is not None:
             general.append(f"location {name}: {NOT_BUILT['aws']}")
-        if location.egress_usd_per_gb is not None:
-            general.append(f"location {name}: {NOT_BUILT['egress_usd_per_gb']}")
     general += [
         f"dataset {name} has no replicas" for name, one in policy.datasets.items() if not one.replicas
     ]
@@ -128,6 +126,7 @@ def _not_built(dataset: values.Dataset, replica: values.ReplicaSpec) -> list[str
         ("keep_snapshots", dataset.keep_snapshots != values.KeepSnapshots()),
         ("markers", bool(dataset.markers)),
         ("metadata", dataset.metadata is not None),
+        ("on_failure", dataset.on_failure is not None),
         (f"engine.{replica.engine.value}", replica.engine is not Engine.FERRYLINE),
     ]
     return [NOT_BUILT[key] for key, declared in keys if declared]

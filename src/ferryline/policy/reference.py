@@ -17,7 +17,8 @@ Several files given with `-f` are laid over each other: mappings merge by field,
 replaced by the later file. Relative paths start from the folder of the file that holds them.
 
 `${env:NAME}`, `${env:NAME:-default}` and `${file:PATH}` are replaced when a location is first used.
-They work in `regions`, `locations`, `state` and `service`. Secrets can be written in no other way.
+They work in `regions`, `locations`, `state`, `service` and `on_failure`. Secrets can be written in no
+other way.
 
 Every problem is reported with file, line, column, field and what to write instead.
 """

@@ -160,7 +160,8 @@ class Text:
 
     def _interpolated(self, text: str, spot: Spot, reading: Reading) -> str | Bad:
         if self.interpolating is Interpolating.NO:
-            remedy = "write the value itself; ${env:…} and ${file:…} work in locations, regions and service"
+            where = "locations, regions, service and on_failure"
+            remedy = f"write the value itself; ${{env:…}} and ${{file:…}} work in {where}"
             return reading.refuse(spot.where, "nothing is interpolated in this field", remedy)
         try:
             interpolation.parts(text)

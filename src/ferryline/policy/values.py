@@ -62,6 +62,14 @@ class KeepSnapshots:
 
 
 @dataclass(frozen=True, slots=True)
+class OnFailure:
+    """Whom a failed run is told to: a webhook's URL, or a reference to one, and how long it may take."""
+
+    url: str = field(repr=False)
+    timeout_seconds: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
 class Credentials:
     """How requests are signed: references as written in the policy (`${env:NAME}`), never values."""
 
@@ -94,6 +102,14 @@ class Limits:
     connections: int | None = None
     requests_per_second: float | None = None
     bytes_per_second: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestPrices:
+    """Dollars for a thousand requests of an endpoint that is not AWS; None for what nobody declared."""
+
+    writes: float | None = None
+    reads: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +146,7 @@ class LocationSpec:
     writing: place.S3Writing = field(default_factory=place.S3Writing)
     limits: Limits = Limits()
     egress_usd_per_gb: float | None = None
+    requests_usd_per_thousand: RequestPrices = RequestPrices()
     aws: AwsSettings | None = None
     folder: str = field(default=".", metadata=NOT_IN_DIGEST)
 
@@ -180,6 +197,7 @@ class Dataset:
     metadata: Folder | None = None
     residency: Residency = Residency()
     engine: Engine = Engine.FERRYLINE
+    on_failure: OnFailure | None = field(default=None, metadata=NOT_IN_DIGEST)
 
     def replica(self, name: str) -> ReplicaSpec:
         """The replica called `name`. Raises `BadUsage` naming those there are."""

@@ -1,6 +1,6 @@
 """The plan document told to people: what would be sent, deleted, kept and refused, and why. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ferryline.model import units
@@ -33,20 +33,109 @@ def plan(document: Mapping[str, Any]) -> str:
             ("listed", _listed(document)),
             ("same by", layout.tally(document["evidence"])),
             ("not carried", layout.tally(document.get("not_carried") or {})),
-            ("requests", f"about {layout.tally(document['requests_estimate'])}"),
+            ("requests", _requests(document)),
+            ("money", _money(document)),
+            ("time", _time(document)),
         ]
     )
     for one in document["actions"]:
         lines += ["", *_action(one)]
-    for refusal in document.get("refusals") or ():
-        lines += [
-            "",
-            *layout.wrapped(f"would be refused: {layout.safe(refusal['message'])}", "", layout.INDENT),
-        ]
-        lines += layout.advised(refusal["advice"])
+    lines += _refusals(document)
     if document["changes"]:
         lines += ["", "next: run copy with the same arguments; nothing was written yet"]
     return "\n".join(lines)
+
+
+def plan_dataset(document: Mapping[str, Any]) -> str:
+    """What a run of a dataset would do at each replica, and all together."""
+    name = layout.safe(document["dataset"])
+    lines = [_headline(document).replace("plan:", f"plan of {name}:", 1)]
+    lines += layout.labelled(
+        [
+            ("from", layout.safe(document["source"])),
+            ("residency", _residency(document["residency"]) if document["residency_rules"] else "no rules"),
+            ("requests", _requests(document)),
+            ("money", _money({**document, "cost": {"unknown": document["cost_unknown"]}})),
+            ("time", _time(document)),
+            *(
+                ("not here", f"{layout.safe(one['replica'])} is moved by {layout.safe(one['engine'])}")
+                for one in document["not_planned"]
+            ),
+        ]
+    )
+    for one in document["replicas"]:
+        inner = one["plan"]
+        money, time = inner["cost_estimate_usd"], inner["time"]["seconds"]
+        told = [
+            *([f"about {dollars(money)}"] if money is not None else []),
+            *([f"about {units.show_seconds(time)}"] if time is not None else []),
+        ]
+        head = _headline(inner).removeprefix("plan: ")
+        also = "" if one["required"] else " (not required)"
+        lines += ["", f"{layout.safe(one['replica'])}{also}: {', '.join([head, *told])}"]
+        lines += layout.labelled([("to", layout.safe(inner["destination"])), ("listed", _listed(inner))])
+        for action in inner["actions"]:
+            lines += [f"{layout.INDENT}{line}" for line in _action(action)]
+    lines += _refusals(document)
+    if document["changes"]:
+        lines += ["", f"next: ferryline sync {name}; nothing was written yet"]
+    return "\n".join(lines)
+
+
+def dollars(usd: float) -> str:
+    """Dollars for people: cents, or as many digits as show that it is not nothing."""
+    if usd == 0 or usd >= 0.1:
+        return f"${usd:,.2f}"
+    return f"${usd:.6f}".rstrip("0") if usd >= 0.000001 else "less than $0.000001"
+
+
+def _residency(decisions: Sequence[Mapping[str, Any]]) -> str:
+    """Which places the rules were asked about, and what they said."""
+    return "; ".join(
+        f"{'allowed' if one['allowed'] else 'refused'}: {layout.safe(one['location'])} "
+        f"({layout.safe(one['region'] or 'region not known')})"
+        for one in decisions
+    )
+
+
+def _requests(document: Mapping[str, Any]) -> str:
+    told = layout.tally(document["requests_estimate"])
+    return f"about {told}" if told else ""
+
+
+def _money(document: Mapping[str, Any]) -> str:
+    if "cost_estimate_usd" not in document:
+        return ""
+    usd = document["cost_estimate_usd"]
+    if usd is None:
+        first, *others = str(document["cost"]["unknown"]).split("; ")
+        also = f"; {layout.counted(len(others), 'more price')} missing" if others else ""
+        return f"not known: {layout.safe(first)}{also}"
+    items = document["cost"].get("items") or ()
+    parts = {
+        "requests": sum(one["usd"] for one in items if one["unit"] == "request"),
+        "bytes": sum(one["usd"] for one in items if one["unit"] == "byte"),
+    }
+    told = ", ".join(f"{name} {dollars(amount)}" for name, amount in parts.items() if amount)
+    return f"about {dollars(usd)}" + (f": {told}" if told else "")
+
+
+def _time(document: Mapping[str, Any]) -> str:
+    told = document.get("time")
+    if told is None:
+        return ""
+    if told["seconds"] is None:
+        return f"not known: {layout.safe(told['basis'])}"
+    return f"about {units.show_seconds(told['seconds'])} ({layout.safe(told['basis'])})"
+
+
+def _refusals(document: Mapping[str, Any]) -> list[str]:
+    lines: list[str] = []
+    for refusal in document.get("refusals") or ():
+        where = f" at {layout.safe(refusal['replica'])}" if refusal.get("replica") else ""
+        said = f"would be refused{where}: {layout.safe(refusal['message'])}"
+        lines += ["", *layout.wrapped(said, "", layout.INDENT), *layout.advised(refusal["advice"])]
+    return lines
 
 
 def _headline(document: Mapping[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """Documents told to people: one plain text each, short enough for a terminal. `cli` prints them.
 
-`summary` tells of a run, `plan` of what a run would do, `verification` of a comparison. They read
-the documents and nothing else, so a document that was saved can be told again.
+`summary` tells of a run, `plan` and `plan_dataset` of what one would do, `verification` of a
+comparison. They read the documents and nothing else, so a document that was saved can be told again.
 """
 
 from collections.abc import Mapping
@@ -9,10 +9,10 @@ from typing import Any
 
 from ferryline.model import exitcode, units
 from ferryline.report import layout
-from ferryline.report.plan_text import plan
+from ferryline.report.plan_text import plan, plan_dataset
 from ferryline.report.verification_text import verification
 
-__all__ = ["plan", "summary", "verification"]
+__all__ = ["plan", "plan_dataset", "summary", "verification"]
 
 FAILURES_SHOWN = 5
 

@@ -14,8 +14,10 @@ from ferryline.model.finding import Mismatch, Trouble
 from ferryline.model.key import KeyRange
 from ferryline.model.page import LEDGER, JoinedPage, listing_rows
 from ferryline.model.run import Consistency, Counts
+from ferryline.plan import cost, duration
 from ferryline.plan.classify import classify
 from ferryline.plan.document import PlanDocument
+from ferryline.plan.requests import Habits, Reckoning
 from ferryline.plan.rules import Rules
 from ferryline.report import accounting, document, schemas
 from tests.unit.report import samples
@@ -41,7 +43,7 @@ VERIFICATIONS = {
 }
 
 
-def plan_document():
+def plan_document(destination_region="eu-central-1"):
     """A plan folded from a real page and real actions."""
     import pyarrow as pa
 
@@ -53,15 +55,74 @@ def plan_document():
         listing_rows([entry(number, b"1" * 32 if number == 5 else b"0" * 32) for number in range(5, 12)]),
         pa.RecordBatch.from_pylist([], schema=LEDGER),
     )
-    found = PlanDocument("s3://here/", "s3://there/")
+    found, reckoning = PlanDocument("s3://here/", "s3://there/"), Reckoning(Habits())
     found.page(classify(JoinedPage(KeyRange(), rows, True), Rules()))
-    for key in samples.HOSTILE:
-        found.action(Copy(dataclasses.replace(entry(3), key=key), Reason.NEW))
-    found.action(Copy(entry(4), Reason.UNKNOWN, entry(4)))
-    found.action(Delete(entry(6), Reason.GONE_AT_SOURCE))
-    found.action(Keep(entry(7), Reason.KEPT_BY_PRESERVE))
-    found.action(Refuse(entry(8), "archived", "restore it"))
-    return found.document()
+    actions = [Copy(dataclasses.replace(entry(3), key=key), Reason.NEW) for key in samples.HOSTILE]
+    actions += [
+        Copy(entry(4), Reason.UNKNOWN, entry(4)),
+        Delete(entry(6), Reason.GONE_AT_SOURCE),
+        Keep(entry(7), Reason.KEPT_BY_PRESERVE),
+        Refuse(entry(8), "archived", "restore it"),
+    ]
+    for action in actions:
+        found.action(action)
+        reckoning.action(action)
+    work = reckoning.work(10, 7)
+    here, there = (
+        cost.Tariff(f"s3://{name}/", cost.Network.AWS, region)
+        for name, region in (("here", "us-east-1"), ("there", destination_region))
+    )
+    priced = cost.estimate(work, cost.Way(here, there))
+    return {
+        **found.document(),
+        "requests_estimate": work.by_operation,
+        "cost_estimate_usd": cost.rounded(priced.usd),
+        "cost": {**priced.document(), "copies_usd": cost.rounded(priced.usd)},
+        "time": duration.Duration(12.3, "assumed: 10 bytes a second").document(),
+    }
+
+
+def dataset_document(destination_region="eu-central-1"):
+    """What the plan of a dataset of two replicas looks like."""
+    inner = plan_document(destination_region)
+    summed = (
+        "files_to_transfer",
+        "bytes_to_transfer",
+        "files_to_delete",
+        "files_refused",
+        "files_unknown",
+        "changes",
+    )
+    usd = inner["cost_estimate_usd"]
+    return {
+        "schema": "ferryline.plan-dataset/1",
+        "policy": "acme",
+        "policy_digest": "blake3:00",
+        "dataset": "images",
+        "source": "s3://here/",
+        "run_in": None,
+        "residency_rules": True,
+        "residency": [
+            {
+                "location": "here/",
+                "role": "source",
+                "region": "us-east-1",
+                "allowed": True,
+                "why": "inside allow",
+            }
+        ],
+        "replicas": [
+            {"replica": "eu", "required": True, "plan": inner},
+            {"replica": "spare", "required": False, "plan": inner},
+        ],
+        "not_planned": [{"replica": "far", "engine": "datasync"}],
+        **{name: 2 * inner[name] for name in summed},
+        "requests_estimate": {name: 2 * count for name, count in inner["requests_estimate"].items()},
+        "cost_estimate_usd": None if usd is None else 2 * usd,
+        "cost_unknown": inner["cost"]["unknown"],
+        "time": {"seconds": 24.6, "basis": "the replicas one after another; assumed: 10 bytes a second"},
+        "refusals": [{"replica": "eu", "kind": "max-delete", "message": "too many", "advice": "raise it"}],
+    }
 
 
 def validate(name, found):
@@ -110,13 +171,25 @@ def test_a_plan_document_fits_its_schema():
     validate("plan", {**found, "refusals": [refusal], "not_carried": {"socket": 2}})
 
 
-@pytest.mark.parametrize("name", ["run", "plan", "verify"])
+@pytest.mark.parametrize("region", ["eu-central-1", None])
+def test_the_plan_of_a_dataset_fits_its_schema(region):
+    found = dataset_document(region)
+
+    jsonschema.validate(found, schemas.load("plan-dataset"))
+    validate("plan-dataset", {**found, "replicas": []})
+    for one in found["replicas"]:
+        validate("plan", one["plan"])
+    assert (found["cost_estimate_usd"] is None) == (region != "eu-central-1")
+
+
+@pytest.mark.parametrize("name", ["run", "plan", "plan-dataset", "sync", "verify"])
 def test_a_schema_refuses_a_document_that_lacks_a_field(name):
     found = {
         "run": document.run_document(samples.run()),
         "verify": document.verify_document(samples.verification()),
         "plan": plan_document(),
         "sync": document.sync_document([document.run_document(samples.run())]),
+        "plan-dataset": dataset_document(),
     }[name]
     for field in list(found):
         with pytest.raises(jsonschema.ValidationError):

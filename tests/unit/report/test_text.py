@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from ferryline import errors
 from ferryline.report import document, layout, text
 from tests.unit.report import samples
-from tests.unit.report.test_documents import RUNS, VERIFICATIONS, plan_document
+from tests.unit.report.test_documents import RUNS, VERIFICATIONS, dataset_document, plan_document
 
 TEXTS = {
     **{f"run-{name}": text.summary(document.run_document(facts)) for name, facts in RUNS.items()},
@@ -19,6 +19,9 @@ TEXTS = {
         for name, facts in VERIFICATIONS.items()
     },
     "plan": text.plan(plan_document()),
+    "plan-unpriced": text.plan(plan_document(None)),
+    "plan-dataset": text.plan_dataset(dataset_document()),
+    "plan-dataset-unpriced": text.plan_dataset(dataset_document(None)),
 }
 
 
@@ -102,6 +105,30 @@ def test_a_plan_names_actions_reasons_and_first_keys():
     assert "delete 1 object" in told
     assert "requests  about" in told
     assert "next: run copy with the same arguments" in told
+
+
+def test_a_plan_says_what_it_costs_and_how_long_it_takes():
+    told = TEXTS["plan"]
+
+    assert "  money     about $0.00" in told
+    assert ": requests $0.00" in told
+    assert "  time      about 12.3 s (assumed: 10 bytes a second)" in told
+    unpriced = " ".join(TEXTS["plan-unpriced"].split())
+    assert (
+        "money not known: the region of s3://there/ is not known: declare locations.NAME.region" in unpriced
+    )
+
+
+def test_the_plan_of_a_dataset_tells_each_replica_and_the_whole():
+    told = TEXTS["plan-dataset"]
+
+    assert told.startswith("plan of images: copy 26 objects")
+    assert "residency  allowed: here/ (us-east-1)" in told
+    assert "not here   far is moved by datasync" in told
+    assert "\neu: copy 13 objects" in told
+    assert "\nspare (not required): copy 13 objects" in told
+    assert "would be refused at eu: too many\n  → raise it" in told
+    assert "next: ferryline sync images" in told
 
 
 def test_a_plan_shows_what_a_guard_would_refuse():

@@ -1,4 +1,4 @@
-"""The JSON Schemas of Ferryline's documents, shipped as files.
+"""The JSON Schemas of Ferryline's documents, shipped as files, one for each of `NAMES`.
 
 A schema names every field that is promised. Documents may gain fields; a field that is promised
 keeps its name, type and meaning for as long as the number in `schema` stands.
@@ -11,6 +11,7 @@ from typing import Any
 NAMES = (
     "run",
     "plan",
+    "plan-dataset",
     "verify",
     "verify-dataset",
     "snapshots",

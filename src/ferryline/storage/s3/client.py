@@ -197,16 +197,16 @@ class Client:
     async def _attempt(self, call: Call) -> Answer:
         keys = await self._ready()
         outgoing = self._outgoing(call, call.delivery, keys)
-        pool, started, status = self._pool(), self._clock.monotonic(), 0
+        pool, started, status, received = self._pool(), self._clock.monotonic(), 0, 0
         try:
             answer = await pool.exchange(outgoing)
-            status = answer.status
+            status, received = answer.status, len(answer.body)
             self.server = answer.headers.get(b"server", b"")
             return answer
         except ExchangeFailed as problem:
             raise translate.broken(self.asked(call), problem) from problem
         finally:
-            self._report(call, status, started)
+            self._report(call, status, started, received)
 
     @asynccontextmanager
     async def _attempt_stream(self, call: Call) -> AsyncIterator[tuple[Answer, AsyncIterator[bytes]]]:
@@ -229,10 +229,10 @@ class Client:
         except ExchangeFailed as problem:
             raise translate.broken(self.asked(call), problem) from problem
 
-    def _report(self, call: Call, status: int, started: float) -> None:
+    def _report(self, call: Call, status: int, started: float, received: int = 0) -> None:
         if self._trace is not None:
             seconds = self._clock.monotonic() - started
-            self._trace(event.RequestMade(self.place, call.operation, status, seconds))
+            self._trace(event.RequestMade(self.place, call.operation, status, seconds, received))
 
     async def _ready(self) -> sign.Keys | None:
         if self._region_wanted:
