@@ -403,3 +403,63 @@ def test_where_the_process_runs_counts_as_transit(world, user):
     inside = user.run("sync", NAME, "--run-in", "us-west-2")
 
     assert (elsewhere.code, unsaid.code, inside.code) == (3, 3, 0), inside.err
+
+
+def test_a_cap_in_dollars_or_bytes_refuses_before_the_first_byte(world, user):
+    fill(world)
+    declare(user, world, max_transfer={"bytes": 1000})
+    by_bytes = user.run("sync", NAME, "--json")
+    declare(user, world, max_transfer={"usd": 1.0})
+    unknown = user.run("sync", NAME, "--json")
+    places = {
+        name: s3(world, name, requests_usd_per_thousand={"writes": 9.0, "reads": 0.0})
+        for name in ("source", "eu", "ap")
+    }
+    write_policy(user.folder, places, ["eu/data/", "ap/data/"], max_transfer={"usd": 0.5})
+    by_dollars = user.run("sync", NAME, "--json")
+
+    for said in (by_bytes, unknown, by_dollars):
+        assert said.code == 3, said.err
+    assert (
+        "max_transfer.bytes" in by_bytes.err
+        and "not known" in unknown.err
+        and "max_transfer.usd" in by_dollars.err
+    )
+    assert data(world.bucket("eu").contents()) == {}
+
+
+def test_metrics_and_the_webhook_tell_of_a_run(world, user, hasty, tmp_path):
+    import http.server
+    import json
+    import threading
+
+    got = []
+
+    class Hook(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            got.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    hook = http.server.HTTPServer(("127.0.0.1", 0), Hook)
+    threading.Thread(target=hook.serve_forever, daemon=True).start()
+    fill(world)
+    declare(user, world, on_failure={"url": f"http://127.0.0.1:{hook.server_port}/hook"})
+    metrics = tmp_path / "ferryline.prom"
+    try:
+        assert user.run("sync", NAME, "--metrics-file", str(metrics)).code == 0
+        good = metrics.read_text()
+        world.bucket("source").put("data/0001", b"changed")
+        world.arm(Fault("PutObject", Status("AccessDenied", 403), bucket="ap", key="data/0001", times=None))
+        failed = user.run("sync", NAME, "--metrics-file", str(metrics))
+    finally:
+        hook.shutdown()
+        hook.server_close()
+
+    assert 'ferryline_last_run_success{dataset="train",replica="ap"} 1' in good
+    assert failed.code == 1
+    assert 'ferryline_last_run_success{dataset="train",replica="ap"} 0' in metrics.read_text()
+    assert [one["exit_code"] for one in got] == [1]

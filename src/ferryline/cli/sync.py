@@ -1,16 +1,15 @@
 """`ferryline sync`: replicate datasets by their policy, prove every object, publish what is whole."""
 
+from pathlib import Path
 from typing import Any
 
 import click
 
 from ferryline import errors
-from ferryline.cli import flags, live
-from ferryline.config import datasets, environment
-from ferryline.model.place import Location
-from ferryline.pipeline import dataset_door, door
-from ferryline.pipeline.dataset import DatasetTask, Wish
-from ferryline.policy import values
+from ferryline.cli import afterwards, flags, live, metrics_file
+from ferryline.config import datasets, environment, tariffs
+from ferryline.pipeline import door
+from ferryline.pipeline.dataset import Wish
 from ferryline.report import document, text
 
 
@@ -27,6 +26,12 @@ from ferryline.report import document, text
     metavar="N",
     help="Allow up to N deletes, or keys gone from a snapshot, in this run, whatever max_delete says.",
 )
+@click.option(
+    "--metrics-file",
+    "metrics",
+    metavar="FILE",
+    help="Write lag, age, bytes, objects and failures to FILE in Prometheus' text form.",
+)
 @flags.RUN_IN
 @flags.stack(flags.REPORTING, flags.PRESSURE, flags.COMMON)
 @flags.ACCEPT_NEW_MOUNT
@@ -39,6 +44,7 @@ def command(
     dry_run: bool,
     approve_deletes: int,
     run_in: str | None,
+    metrics: str | None,
     accept_new_mount: bool,
     **given: Any,
 ) -> int:
@@ -53,44 +59,35 @@ def command(
     chosen = datasets.chosen(policy, names, every=every or (due and not names))
     if replicas and len(chosen) > 1:
         raise errors.BadUsage("--replica names a replica of one dataset", advice="name one dataset")
-    wish = Wish(replicas, dry_run, approve_deletes, accept_new_mount=accept_new_mount)
     options = {name: given.pop(name) for name in ("bytes_per_second", "log_level")}
     where = datasets.documents(policy, around, given["state"])
+    measured = metrics_file.check(Path(metrics)) if metrics is not None else None
+    told = tariffs.Told(run_in).placed(policy, around)
     with live.Session(given, around) as session:
-        tasks = [datasets.overridden(datasets.task(policy, one, around, run_in), options) for one in chosen]
-        if due:
-            tasks = [one for one in tasks if _is_due(one, policy, where, session)]
+        every_task = [
+            datasets.overridden(datasets.task(policy, one, around, told.run_in), options) for one in chosen
+        ]
+        tasks = [one for one in every_task if not due or afterwards.is_due(one, policy, where, session)]
         runs: list[dict[str, Any]] = []
         for task in tasks:
-            facts = door.sync(task, session.surroundings(), wish)
-            runs.append(document.run_document(facts))
+            wish = Wish(
+                replicas,
+                dry_run,
+                approve_deletes,
+                accept_new_mount=accept_new_mount,
+                ways=tariffs.ways(task, told),
+            )
+            runs.append(document.run_document(door.sync(task, session.surroundings(), wish)))
             session.speak.say(text.summary(runs[-1]))
             if not dry_run:
-                _keep(task, where, session, runs[-1])
-            if facts.exit_code in (130, 143):
+                afterwards.keep(task, where, session, runs[-1])
+                afterwards.tell(task, session, runs[-1])
+            if runs[-1]["exit_code"] in (130, 143):
                 break
+        if measured is not None:
+            afterwards.measure(every_task, where, session, measured, runs)
     result = document.sync_document(runs)
     if not tasks:
         session.speak.say("nothing is due")
     session.speak.document(result)
     return int(result["exit_code"])
-
-
-def _is_due(task: DatasetTask, policy: values.Policy, where: Location, session: live.Session) -> bool:
-    """Whether a dataset's schedule asked for a run since its newest one began."""
-    schedule = policy.dataset(task.dataset).schedule
-    if schedule is None:
-        return False
-    began = dataset_door.began_last(task, where, session.surroundings())
-    following = schedule.next_after(began) if began is not None else None
-    return began is None or (following is not None and following <= session.clock.now())
-
-
-def _keep(task: DatasetTask, where: Location, session: live.Session, run: dict[str, Any]) -> None:
-    """Keep the run's document; without it `status` knows less, and nothing else is lost."""
-    try:
-        dataset_door.keep(task, where, session.surroundings(), run)
-    except errors.FerrylineError as problem:
-        session.speak.note(
-            f"ferryline: the document of run {run['run_id']} could not be kept in {where.url}: {problem}"
-        )

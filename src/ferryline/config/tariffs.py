@@ -122,6 +122,12 @@ def legs(dataset: DatasetTask, told: Told, only: str | None = None) -> tuple[Leg
     return tuple(_leg(dataset, one, told) for one in replicas)
 
 
+def ways(dataset: DatasetTask, told: Told) -> dict[str, Way]:
+    """The way to each replica of a dataset, by the replica's name."""
+    policy, source = dataset.declared, dataset.source
+    return {one.name: way(policy, source, one.location, told.run_in) for one in dataset.replicas}
+
+
 def _leg(dataset: DatasetTask, replica: Replica, told: Told) -> Leg:
     task = Task(
         source=dataset.source,

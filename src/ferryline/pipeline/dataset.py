@@ -3,10 +3,12 @@
 `config.datasets` makes them out of the policy; `sync` and the commands about one dataset read them.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ferryline import errors
 from ferryline.model import place
+from ferryline.plan.cost import Way
 from ferryline.policy import values
 from ferryline.policy.filters import EVERYTHING, Filters
 from ferryline.policy.options import Options
@@ -78,3 +80,5 @@ class Wish:
     adopting: bool = False
     """Nothing is copied: what cannot be proven as it lies there is a failure."""
     accept_new_mount: bool = False
+    ways: Mapping[str, Way] = field(default_factory=dict)
+    """What places ask for on the way to each replica, by name; without one nothing can be priced."""

@@ -6,7 +6,6 @@ list out of order is sorted in a second try.
 
 import dataclasses
 from collections.abc import Callable, Coroutine, Sequence
-from datetime import datetime
 from typing import Any
 
 from ferryline import errors
@@ -107,17 +106,19 @@ def keep(task: DatasetTask, where: place.Location, around: Surroundings, documen
         loop.run(work())
 
 
-def began_last(task: DatasetTask, where: place.Location, around: Surroundings) -> datetime | None:
-    """When the newest run of a dataset began, on whatever host; None where none is known."""
+def newest_runs(
+    task: DatasetTask, where: place.Location, around: Surroundings, count: int
+) -> tuple[Document, ...]:
+    """The documents of the newest runs of a dataset, on whatever host they were, newest first."""
     with door.looked_into(around) as state:
         opening = errand(task, around, state).opening
 
-        async def work() -> datetime | None:
+        async def work() -> tuple[Document, ...]:
             async with documents.opened(where, opening) as store:
                 newest = await documents.latest(
-                    store, task.dataset, 1, policy=task.policy, clock=around.clock
+                    store, task.dataset, count, policy=task.policy, clock=around.clock
                 )
-            return next((datetime.fromisoformat(one["began_at"]) for one in newest.documents), None)
+            return newest.documents
 
         return loop.run(work())
 

@@ -24,12 +24,13 @@ from ferryline.pipeline.dataset import DatasetTask
 from ferryline.pipeline.issuing import Issuing
 from ferryline.pipeline.itinerary import Itinerary, Turn
 from ferryline.pipeline.markers import Markers
+from ferryline.pipeline.planning import habits_of
 from ferryline.pipeline.remembering import Remembering
 from ferryline.pipeline.run import Run
 from ferryline.pipeline.sharing import Sharing
 from ferryline.pipeline.shelves import OpenReplica
 from ferryline.pipeline.tenure import Tenure
-from ferryline.plan import guard
+from ferryline.plan import cost, guard
 from ferryline.plan.classify import Classified
 from ferryline.policy.options import VerifyMode
 from ferryline.snapshot.receipt import Keeping
@@ -153,6 +154,18 @@ class Lane:
     def traveller(self) -> Traveller:
         """This lane as a convoy sees it."""
         return Traveller(self._tap, self._itinerary)
+
+    def afford(self, max_usd: float | None, way: cost.Way | None, spent_usd: float) -> float:
+        """What the run's copies cost with those that wait here. Raises GuardRefused above `max_usd`."""
+        if max_usd is None or way is None:
+            return spent_usd
+        prices = cost.Marginal(way, habits_of(self.run, self._ends))
+        cap = guard.SpendGuard(max_usd, prices)
+        cap.admitted_usd = spent_usd
+        for turn in Turn:
+            for copy in self._itinerary.copies(turn):
+                cap.admit_entry(copy.source, self._ends.destination.place)
+        return cap.admitted_usd
 
     async def get_to_know(self) -> None:
         """Adopting: learn what both endpoints' digests mean before anything is compared by them."""

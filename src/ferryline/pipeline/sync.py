@@ -170,9 +170,10 @@ class Sync:
 
     def _admit(self) -> None:
         """Refuse a run that would send more than it may, before its first byte."""
-        cap = guard.TransferGuard(self._task.max_transfer.bytes)
+        cap, spent = guard.TransferGuard(self._task.max_transfer.bytes), 0.0
         for lane in self._live:
             cap.admit(lane.plan_bytes, lane.there.store.place)
+            spent = lane.afford(self._task.max_transfer.usd, self._wish.ways.get(lane.replica.name), spent)
 
     # -- what it came to ------------------------------------------------------------------------------
 
