@@ -20,7 +20,7 @@ GC_THRESHOLD = 50_000
 class Lazy(click.Group):
     """Loads a command's module when it is asked for, so that each command starts quickly."""
 
-    COMMANDS = ("adopt", "check", "copy", "demo", "explain", "init", "plan", "sync", "verify")
+    COMMANDS = ("adopt", "check", "copy", "demo", "deploy", "explain", "init", "plan", "sync", "verify")
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Every command, in order of the alphabet."""

@@ -1,0 +1,87 @@
+"""A whole policy as one Pulumi program: what `ferryline deploy preview`, `up` and `destroy` run.
+
+Every dataset that AWS moves becomes a `Replication`; what has to be handed to other owners is
+exported. `stack` runs the program; `checked` finds every refusal before the Pulumi CLI is started.
+"""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+
+from ferryline import errors
+from ferryline.deploy import bucket_replication, checking, from_policy
+from ferryline.deploy.args_task import PolicyReplicationArgs, ReplicationArgs
+from ferryline.deploy.policy_replication import refuse_forbidden
+from ferryline.deploy.refusals import Refusals
+from ferryline.deploy.replication import DIGEST_TAG, Replication
+from ferryline.policy import values
+from ferryline.policy.interpolation import Sources
+from ferryline.policy.options import Engine
+
+OUTPUTS = (
+    "task_arns",
+    "location_arns",
+    "role_arns",
+    "log_groups",
+    "alarm_arns",
+    "required_bucket_policies",
+    "required_kms_statements",
+    "reader_policy",
+    "mover_policy",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A policy ready to run: the arguments of each dataset, all checked."""
+
+    datasets: Mapping[str, ReplicationArgs]
+    digest: str
+
+    def __call__(self) -> None:
+        """Make the resources. Pulumi calls it inside a stack."""
+        configurations: dict[str, list[pulumi.Output[str]]] = {}
+        for name, args in self.datasets.items():
+            tags = {**(args.tags or {}), DIGEST_TAG: self.digest}
+            made = Replication(name, dataclasses.replace(args, tags=tags))
+            pulumi.export(name, {one: getattr(made, one) for one in OUTPUTS})
+            if any(one.engine is Engine.S3_REPLICATION for one in args.replicas.values()):
+                assert args.source.s3 is not None  # noqa: S101  # `checked` saw to it
+                bucket = str(args.source.s3.bucket_arn).rpartition(":")[2]
+                configurations.setdefault(bucket, []).append(made.replication_configuration)
+        for bucket, found in configurations.items():
+            merged = pulumi.Output.all(*found).apply(bucket_replication.merged)
+            pulumi.export(f"replication_configuration:{bucket}", merged)
+        pulumi.export("policy_digest", self.digest)
+
+
+def deployable(policy: values.Policy, wanted: tuple[str, ...]) -> tuple[str, ...]:
+    """The datasets to deploy: those named, else every one with a replica that AWS moves.
+
+    Raises `BadUsage` when there is none.
+    """
+    for name in wanted:
+        policy.dataset(name)
+    found = wanted or tuple(
+        name
+        for name, one in policy.datasets.items()
+        if any(replica.engine is not Engine.FERRYLINE for replica in one.replicas)
+    )
+    if not found:
+        raise errors.BadUsage(
+            "no dataset of the policy has anything to deploy",
+            advice="give a replica engine: datasync or engine: s3-replication, or name a dataset",
+        )
+    return found
+
+
+def checked(policy: values.Policy, datasets: tuple[str, ...], sources: Sources) -> Program:
+    """The program for these datasets. Raises `BadPolicy` or `GuardRefused` for what it would refuse."""
+    made: dict[str, ReplicationArgs] = {}
+    for name in datasets:
+        refuse_forbidden(policy, PolicyReplicationArgs(policy="", dataset=name))
+        made[name] = from_policy.replication(policy, name, from_policy.Ground(sources))
+        checking.check(name, made[name], Refusals(f"dataset {name!r}"))
+    return Program(made, policy.digest)
