@@ -19,10 +19,9 @@ NOT_BUILT: dict[str, str] = {
     "keep_snapshots": "snapshots are not published yet, so none are kept or removed",
     "markers": "markers are not held back yet, since nothing is published",
     "metadata": "the metadata folder is not used yet, since nothing is published",
-    "engine.datasync": "the datasync engine is not built yet; commands that need it refuse",
-    "engine.s3-replication": "the s3-replication engine is not built yet; commands that need it refuse",
+    "engine.datasync": "the datasync engine is started and watched in AWS, where `deploy` puts it",
+    "engine.s3-replication": "the s3-replication engine is watched in AWS, where `deploy` puts it",
     "service": "`service` is checked; `serve` is not built yet",
-    "aws": "`aws` settings are checked; `deploy` is not built yet",
     "egress_usd_per_gb": "prices are checked; costs are not estimated yet",
 }
 """Fields that are accepted while the part they steer is not there, by field."""
@@ -65,8 +64,6 @@ def notes(policy: values.Policy) -> Notes:
     if policy.service is not None:
         general.append(NOT_BUILT["service"])
     for name, location in policy.locations.items():
-        if location.aws is not None:
-            general.append(f"location {name}: {NOT_BUILT['aws']}")
         if location.egress_usd_per_gb is not None:
             general.append(f"location {name}: {NOT_BUILT['egress_usd_per_gb']}")
     general += [

@@ -1,7 +1,7 @@
 """Started by Pulumi for a policy pack: every resource of a stack is held against `pack_rules`.
 
 Configuration of the policy `ferryline`: `allow` and `deny` (lists of jurisdictions, as in a policy
-file) and `defaultRegion`. Needs pulumi-policy beside the extra `[deploy]`.
+file) and `defaultRegion`. Needs the extra `[deploy]`.
 """
 
 from typing import Any
