@@ -4,10 +4,14 @@
 be read and changed; what the program would refuse is refused here. Secrets become configuration.
 """
 
+import builtins
 import dataclasses
+import itertools
 import json
+import keyword
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -15,7 +19,8 @@ from typing import Any
 
 from ferryline import errors
 from ferryline.deploy import checking, from_policy
-from ferryline.deploy.args_task import ReplicationArgs
+from ferryline.deploy.args_task import PolicyReplicationArgs, ReplicationArgs
+from ferryline.deploy.policy_replication import refuse_forbidden
 from ferryline.deploy.refusals import Refusals
 from ferryline.policy import values
 from ferryline.policy.interpolation import Sources
@@ -36,6 +41,7 @@ def files(policy: values.Policy, datasets: tuple[str, ...], sources: Sources) ->
     made: dict[str, ReplicationArgs] = {}
     for name in datasets:
         ground = from_policy.Ground(sources, secret=_as_config)
+        refuse_forbidden(policy, PolicyReplicationArgs(policy="", dataset=name))
         found = from_policy.replication(policy, name, ground)
         checking.check(name, found, Refusals(f"dataset {name!r}"))
         made[name] = dataclasses.replace(found, dataset=None)  # it is the component's name
@@ -49,15 +55,21 @@ def files(policy: values.Policy, datasets: tuple[str, ...], sources: Sources) ->
 
 def write(found: Mapping[str, str], folder: Path) -> tuple[Path, ...]:
     """Write the files into a folder that is new or empty of them. Raises `BadUsage` rather than overwrite."""
-    taken = [name for name in found if (folder / name).exists()]
+    taken = [name for name in found if os.path.lexists(folder / name)]
     if taken:
         raise errors.BadUsage(
             f"{folder} already holds {', '.join(taken)}",
             advice="name another folder, or move these away: an exported project is the user's own",
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    for name, text in found.items():
-        (folder / name).write_text(text, "utf-8")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in found.items():
+            with (folder / name).open("x", encoding="utf-8") as stream:
+                stream.write(text)
+    except OSError as error:
+        raise errors.BadUsage(
+            f"{folder} cannot hold the project: {error.strerror}", advice="name another folder"
+        ) from error
     return tuple(folder / name for name in found)
 
 
@@ -66,22 +78,33 @@ def _about(datasets: tuple[str, ...]) -> str:
 
 
 def _as_config(reference: str, name: str) -> ConfigSecret:
-    """The field `locations.share.aws.password` to the key `share-password`."""
-    parts = [one for one in name.split(".") if one not in ("locations", "aws")]
-    return ConfigSecret("-".join(parts).replace("_", "-"))
+    """The field `locations.share.aws.password` to the key `share-password`: one key for each location."""
+    before, _, last = name.partition(".")[2].rpartition(".")
+    return ConfigSecret(f"{before.removesuffix('.aws')}-{last.replace('_', '-')}")
 
 
-def _variable(name: str) -> str:
-    plain = re.sub(r"\W", "_", name.lower(), flags=re.ASCII)
-    return plain if plain[:1].isalpha() else f"dataset_{plain}"
+def _variables(names: Iterable[str], taken: Iterable[str]) -> dict[str, str]:
+    """A variable for each dataset: no word of Python's, no name the program imports, no two the same."""
+    found: dict[str, str] = {}
+    used = {"config", "pulumi", *dir(builtins), *taken}
+    for name in names:
+        plain = re.sub(r"\W", "_", name.lower(), flags=re.ASCII)
+        if not plain[:1].isalpha() or keyword.iskeyword(plain) or plain in used:
+            plain = f"dataset_{plain}"
+        numbered = (f"{plain}_{number}" for number in itertools.count(2))
+        found[name] = next(one for one in itertools.chain((plain,), numbered) if one not in used)
+        used.add(found[name])
+    return found
 
 
 def _program(made: Mapping[str, ReplicationArgs]) -> str:
+    names = sorted({"Replication", *(one for args in made.values() for one in _classes(args))})
+    variables = _variables(made, names)
     bodies = []
     for name, args in made.items():
         call = f"Replication(\n    {json.dumps(name)},\n    {_render(args, 4)},\n)"
-        bodies.append(f"{_variable(name)} = {call}\n\n{_exports(name, args, alone=len(made) == 1)}")
-    names = sorted({"Replication", *(one for args in made.values() for one in _classes(args))})
+        exports = _exports(variables[name], args, alone=len(made) == 1)
+        bodies.append(f"{variables[name]} = {call}\n\n{exports}")
     head = f'"""{_about(tuple(made))}. It is yours to change."""\n\nimport pulumi\n'
     config = "config = pulumi.Config()\n\n" if any(_has_secret(one) for one in made.values()) else ""
     return f"{head}{_imports(names)}\n{config}" + "\n\n".join(bodies) + "\n"
@@ -94,9 +117,8 @@ def _imports(names: list[str]) -> str:
     return "from ferryline.deploy import (\n" + "".join(f"    {one},\n" for one in names) + ")\n"
 
 
-def _exports(name: str, args: ReplicationArgs, *, alone: bool) -> str:
+def _exports(variable: str, args: ReplicationArgs, *, alone: bool) -> str:
     """For one source and one DataSync replica, what such programs always export; else maps by replica."""
-    variable = _variable(name)
     (first, *others) = args.replicas.items()
     if alone and not others and first[1].engine in (None, Engine.DATASYNC):
         replica = json.dumps(first[0])
