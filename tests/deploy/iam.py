@@ -55,6 +55,7 @@ OPERATORS = {
     "StringEquals": lambda wanted, found: found is not None and found in wanted,
     "StringNotEquals": lambda wanted, found: found not in wanted,
     "StringLike": lambda wanted, found: found is not None and any(_matches(one, found) for one in wanted),
+    "Null": lambda wanted, found: ("true" in wanted) == (found is None),
     "ArnLike": lambda wanted, found: found is not None and any(_matches(one, found) for one in wanted),
 }
 

@@ -205,17 +205,3 @@ def test_documents_of_datasets_that_share_a_bucket_merge_into_one():
     assert len(names) == len(set(names)) == 4
     assert allowed(Ask("s3:PutObject", f"{EU}/b/1", f"arn:aws:iam::{ACCOUNT}:role/b"), merged)
     assert not allowed(Ask("s3:PutObject", f"{EU}/b/1", f"arn:aws:iam::{ACCOUNT}:role/a"), merged)
-
-
-def test_residency_from_outside_denies_the_same():
-    from ferryline.deploy import outside
-    from ferryline.policy.values import Residency
-
-    policy = outside.service_control_policy("imagenet", Residency(allow=("EU",)))
-    anything = json.dumps(
-        {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
-    )
-
-    for region, expected in (("eu-central-1", True), ("us-east-1", False), ("eu-west-2", False)):
-        ask = Ask("datasync:CreateTask", "*", context={"aws:RequestedRegion": region})
-        assert allowed(ask, policy, anything) is expected, region

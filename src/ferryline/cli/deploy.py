@@ -1,5 +1,6 @@
-"""`ferryline deploy`: the policy in AWS, through Pulumi: preview, up, destroy, export."""
+"""`ferryline deploy`: the policy in AWS, through Pulumi: preview, up, destroy, export, residency."""
 
+import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,8 +34,8 @@ DATASETS = click.argument("datasets", nargs=-1, metavar="[DATASET]...")
 def command() -> None:
     """Put a policy's datasets into AWS: DataSync tasks, S3 replication, roles, alarms.
 
-    Needs the extra `ferryline[deploy]`; all but `export` need the Pulumi CLI too. Everything that AWS
-    or the residency rules would refuse is refused before Pulumi is started.
+    Needs the extra `ferryline[deploy]`; `preview`, `up` and `destroy` need the Pulumi CLI too.
+    Everything that AWS or the residency rules would refuse is refused before Pulumi is started.
     """
 
 
@@ -113,6 +114,38 @@ def export(folder: str, datasets: tuple[str, ...], *, policy_files: tuple[str, .
         }
     )
     speak.say("\n".join(["wrote", *(f"  {path}" for path in written), "next: pulumi up, in that folder"]))
+    return exitcode.DONE
+
+
+@command.command("residency")
+@DATASETS
+@flags.stack(flags.POLICY, flags.JSON)
+def residency(datasets: tuple[str, ...], *, policy_files: tuple[str, ...], json_mode: bool) -> int:
+    """Print the documents by which AWS itself refuses what residency forbids.
+
+    A service control policy for each dataset with rules, a bucket policy for each bucket it names, for
+    you to attach. Needs neither Pulumi nor AWS.
+    """
+    speak = console.Console(json_mode=json_mode)
+    around = environment.read()
+    made = _load("outside").guards(_policy(policy_files, around), datasets, request.sources(around))
+    parts = {
+        "service_control_policies": made.service_control_policies,
+        "bucket_policies": made.bucket_policies,
+    }
+    read = {kind: {name: json.loads(one) for name, one in found.items()} for kind, found in parts.items()}
+    speak.document(
+        {
+            "schema": "ferryline.deploy.residency/1",
+            "status": "SUCCESS",
+            "exit_code": exitcode.DONE,
+            **read,
+        }
+    )
+    titles = {"service_control_policies": "service control policy", "bucket_policies": "bucket policy"}
+    for kind, found in read.items():
+        for name, one in found.items():
+            speak.say(f"# {titles[kind]} for {name}\n{json.dumps(one, indent=2)}")
     return exitcode.DONE
 
 
