@@ -56,6 +56,40 @@ def test_it_is_a_violation(kind, props, words):
     assert words in found
 
 
+@pytest.mark.parametrize(
+    ("kind", "props"),
+    [
+        ("aws:s3/bucket:Bucket", {"region": "us-east-1"}),
+        ("aws:s3/bucketV2:BucketV2", {"region": "us-east-1"}),
+        ("aws:s3/bucket:Bucket", {}),
+        ("aws:datasync/s3Location:S3Location", {"region": "us-east-1"}),
+        ("aws:datasync/agent:Agent", {"region": "us-east-1"}),
+        ("aws:efs/fileSystem:FileSystem", {"region": "us-east-1"}),
+        ("aws:fsx/lustreFileSystem:LustreFileSystem", {"region": "us-east-1"}),
+        (
+            "aws:efs/replicationConfiguration:ReplicationConfiguration",
+            {"region": "eu-west-1", "destination": {"region": "us-east-1"}},
+        ),
+    ],
+)
+def test_whatever_holds_bytes_is_held_to_the_rules(kind, props):
+    from ferryline.deploy.pack_rules import Rules, violations
+
+    (found,) = violations(kind, props, Rules(EUROPE))
+    assert "residency forbids" in found
+    assert "eu-central-1" in found
+    inside = props | {"region": "eu-west-1", "destination": {"region": "eu-west-3"}}
+    assert violations(kind, inside, Rules(EUROPE)) == ()
+    assert violations("aws:sns/topic:Topic", props, Rules(EUROPE)) == ()
+
+
+def test_the_providers_own_region_counts_where_a_resource_names_none():
+    from ferryline.deploy.pack_rules import Rules, violations
+
+    assert violations("aws:s3/bucket:Bucket", {}, Rules(EUROPE, "eu-west-1")) == ()
+    assert violations("aws:s3/bucket:Bucket", {}, Rules(EUROPE, "us-west-2"))
+
+
 def test_the_pack_gives_the_rules_to_pulumi():
     from ferryline.deploy.policy_pack import __main__ as pack
 

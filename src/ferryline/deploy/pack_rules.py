@@ -15,7 +15,15 @@ from ferryline.policy.values import Residency
 
 HOUR_SECONDS = 3600
 
-DATA_TYPES = ("aws:datasync/", "aws:s3/bucket:Bucket", "aws:s3/bucketV2:BucketV2")
+DATA_TYPES = (
+    "aws:datasync/",
+    "aws:efs/fileSystem:",
+    "aws:efs/replicationConfiguration:",
+    "aws:fsx/",
+    "aws:s3/bucket:",
+    "aws:s3/bucketV2:",
+    "aws:s3/directoryBucket:",
+)
 """Resources that hold or move bytes, by the start of their type."""
 
 
@@ -40,12 +48,19 @@ def violations(kind: str, props: Mapping[str, Any], rules: Rules) -> tuple[str, 
 def _residency(kind: str, props: Mapping[str, Any], rules: Rules) -> list[str]:
     if not kind.startswith(DATA_TYPES) or rules.residency == Residency():
         return []
-    region = props.get("region") or rules.default_region
+    found = [props.get("region") or rules.default_region]
+    elsewhere = props.get("destination")  # EFS replication names the region it copies to
+    if isinstance(elsewhere, Mapping):
+        found.append(elsewhere.get("region") or found[0])
     allowed = outside.allowed_regions("policy pack", rules.residency)
-    if region in allowed:
-        return []
-    where = region or "the provider's region, which is not known here"
-    return [f"residency forbids {where}; use one of {', '.join(allowed)}, and name it on the resource"]
+    usable = (
+        f"use one of {', '.join(allowed)}, and name it on the resource" if allowed else "no region is left"
+    )
+    return [
+        f"residency forbids {region or 'the region of the provider, which is not known here'}; {usable}"
+        for region in dict.fromkeys(found)
+        if region not in allowed
+    ]
 
 
 def _task(props: Mapping[str, Any]) -> list[str]:
