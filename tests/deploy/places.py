@@ -71,10 +71,8 @@ def ontap(region="us-east-1", **more):
 
 
 def nfs(region="us-east-1", **more):
-    args = d.NfsArgs(
-        server_hostname="nas.corp.example", path="/export/train", agent_arns=[agent(region)], **more
-    )
-    return d.LocationArgs(region=region, nfs=args)
+    settings = dict(server_hostname="nas.corp.example", path="/export/train", agent_arns=[agent(region)])
+    return d.LocationArgs(region=region, nfs=d.NfsArgs(**(settings | more)))
 
 
 def smb(region="us-east-1"):

@@ -70,8 +70,11 @@ def pulumi_here(policy_file, monkeypatch):
     return with_changes
 
 
-def test_without_the_pulumi_cli_it_says_how_to_get_it_and_does_nothing(policy_file, capsys):
-    assert main.run(["deploy", "up", "--yes"]) == 2
+@pytest.mark.parametrize(
+    "words", [["preview"], ["up", "--yes"], ["destroy", "--yes"]], ids=lambda words: words[0]
+)
+def test_without_the_pulumi_cli_it_says_how_to_get_it_and_does_nothing(policy_file, capsys, words):
+    assert main.run(["deploy", *words]) == 2
 
     said = capsys.readouterr().err
     assert "nothing was done" in said

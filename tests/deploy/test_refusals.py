@@ -50,6 +50,8 @@ REFUSED = [
     pytest.param(pair(source=lambda p: p.bucket(prefix="dt=1/"), destination=lambda p: p.bucket("eu-west-1", "acme-eu", "dt=1/"), options=options(preserve_deleted_files="REMOVE")), "destination.path", "not documented", "PRESERVE", id="hive-prefix-with-remove"),
     pytest.param(pair(source=lambda p: p.bucket(prefix="a//b")), "source.path", "'//'", "engine: ferryline", id="double-slash"),
     pytest.param(pair(source=lambda p: p.nfs("us-east-1")), "source.region", "cannot be paired", "agent in eu-west-1", id="agent-and-partner-in-two-regions"),
+    pytest.param(pair(source=lambda p: p.nfs("us-east-1", agent_arns=[p.agent("eu-west-1")]), destination=lambda p: p.bucket("us-east-1", "acme-copy")), "source.nfs.agent_arns[0]", "lies in eu-west-1", "eu-west-1", id="an-agent-in-another-region"),
+    pytest.param(pair(source=lambda p: p.object_storage("us-east-1", agent_arns=[p.agent("us-west-2")]), destination=lambda p: p.bucket("us-east-1", "acme-copy")), "source.object_storage.agent_arns[0]", "lies in us-west-2", "us-west-2", id="an-agent-of-a-store-in-another-region"),
     pytest.param(pair(source=lambda p: p.nfs("us-east-1", version="NFS4_2"), destination=lambda p: p.open_zfs("us-east-1")), "source.version", "ENHANCED", "NFS4_1", id="nfs42-in-basic"),
     pytest.param(pair(include=[LONG]), "filters", "102400", "joined with |", id="a-filter-too-long"),
     pytest.param(pair(include=[LONG[:60_000]], exclude=[LONG[:60_000]]), "filters", "characters", "together", id="filters-too-long-together"),

@@ -216,16 +216,18 @@ def test_it_is_refused_by_field(program, field, what):
 
 
 @pytest.mark.parametrize(
-    ("program", "what"),
+    ("program", "what", "remedy"),
     [
         pytest.param(
             replication({"eu": eu()}, residency=lambda d: d.ResidencyArgs(allow=["US"])),
             "replicas.eu in eu-central-1",
+            "use a region inside US, or add DE to datasets.train.residency.allow",
             id="replica",
         ),
         pytest.param(
             replication({"eu": eu()}, residency=lambda d: d.ResidencyArgs(allow=["EU"])),
             "source source in us-east-1",
+            "use a region inside EU, or add US to datasets.train.residency.allow",
             id="source",
         ),
         pytest.param(
@@ -235,17 +237,19 @@ def test_it_is_refused_by_field(program, field, what):
                 report=lambda d: d.ReportArgs(bucket_arn="arn:aws:s3:::acme-ops", region="eu-central-1"),
             ),
             "report in eu-central-1",
+            "use a region outside DE, or remove DE from datasets.train.residency.deny",
             id="reports",
         ),
     ],
 )
-def test_residency_refuses_before_any_resource(program, what):
+def test_residency_refuses_before_any_resource(program, what, remedy):
     with pytest.raises(errors.GuardRefused) as refused:
         run(program)
 
     assert refused.value.kind == "residency"
     assert what in str(refused.value)
-    assert "no byte was moved" in str(refused.value)
+    assert "no byte was moved" in refused.value.advice
+    assert remedy in refused.value.advice
 
 
 def test_long_names_fit_into_what_aws_takes():
