@@ -219,3 +219,32 @@ def test_the_whole_policy_is_one_program(monkeypatch):
 
     assert datasync_model.problems(ran) == []
     assert set(ran.exports) == {"labels", "imagenet", "policy_digest", "replication_configuration:acme-train"}
+
+
+def test_one_role_replicates_every_dataset_of_a_bucket():
+    from ferryline import policy
+    from ferryline.deploy import program
+    from ferryline.policy.interpolation import Sources
+    from tests.deploy.ground import run
+    from tests.deploy.iam import Ask, allowed
+
+    text = """
+version: 1
+locations:
+  us: {url: "s3://acme-train", region: us-east-1}
+  eu: {url: "s3://acme-eu", region: eu-central-1}
+datasets:
+  a: {source: us/a/, replicas: [eu/a/], engine: s3-replication}
+  b: {source: us/b/, replicas: [eu/b/], engine: s3-replication}
+"""
+    parsed = policy.parse(text)
+    ran = run(program.checked(parsed, ("a", "b"), Sources({})))
+
+    configuration = json.loads(ran.exports["replication_configuration:acme-train"])
+    assert [rule["Filter"]["Prefix"] for rule in configuration["Rules"]] == ["a/", "b/"]
+    name = configuration["Role"].rpartition("/")[2]
+    mine = [one.inputs["policy"] for one in ran.all("RolePolicy") if one.inputs["role"] == name]
+    for prefix in ("a/", "b/"):
+        assert allowed(Ask("s3:ReplicateObject", f"arn:aws:s3:::acme-eu/{prefix}x"), *mine)
+        assert allowed(Ask("s3:GetObjectVersionForReplication", f"arn:aws:s3:::acme-train/{prefix}x"), *mine)
+    assert not allowed(Ask("s3:ReplicateObject", "arn:aws:s3:::acme-eu/c/x"), *mine)

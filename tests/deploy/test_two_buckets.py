@@ -137,7 +137,7 @@ def test_outputs_are_maps_by_replica(ran):
 
     assert set(outputs) == {
         "task_arns", "location_arns", "role_arns", "log_groups", "alarm_arns", "required_bucket_policies",
-        "required_kms_statements", "replication_configuration", "reader_policy", "mover_policy", "policy_digest",
+        "required_kms_statements", "replication_configuration", "replication_role_policy", "reader_policy", "mover_policy", "policy_digest",
     }  # fmt: skip
     assert set(outputs["task_arns"]) == {"eu"}
     assert set(outputs["location_arns"]) == {"eu", "source"}

@@ -14,7 +14,7 @@ import pulumi
 import pulumi_aws as aws
 from pulumi_aws import s3
 
-from ferryline.deploy import arguments, describing, documents, geography, naming, pairing, replication_rules
+from ferryline.deploy import arguments, describing, documents, naming, pairing, replication_rules
 from ferryline.deploy.args_location import LocationArgs, S3Args
 from ferryline.deploy.args_task import OptionsArgs
 from ferryline.deploy.refusals import Refusals
@@ -47,6 +47,8 @@ class BucketReplication(pulumi.ComponentResource):
 
     role_arn: pulumi.Output[str]
     """The role that S3 assumes."""
+    role_policy: pulumi.Output[str]
+    """What that role may do, as JSON: for the one role of a bucket that several datasets share."""
     configuration: pulumi.Output[str]
     """The replication configuration as S3's API takes it, as JSON."""
     required_bucket_policies: pulumi.Output[Mapping[str, str]]
@@ -78,6 +80,7 @@ class BucketReplication(pulumi.ComponentResource):
             )
         )
         policy = aws.iam.RolePolicy(name, role=role.name, policy=own, opts=inside)
+        self.role_policy = own
         self.role_arn = pulumi.Output.all(role.arn, policy.id).apply(lambda known: str(known[0]))
         rules = targets.apply(lambda found: _rules(args, sites, found))
         self.configuration = pulumi.Output.all(self.role_arn, rules).apply(
@@ -99,6 +102,7 @@ class BucketReplication(pulumi.ComponentResource):
         self.register_outputs(
             {
                 "role_arn": self.role_arn,
+                "role_policy": self.role_policy,
                 "configuration": self.configuration,
                 "required_bucket_policies": self.required_bucket_policies,
             }
@@ -129,17 +133,8 @@ def _checked(args: BucketReplicationArgs, refusals: Refusals) -> dict[str, Site]
     for label, one in args.replicas.items():
         site = describing.site(one, f"replicas.{label}", opted_in, refusals)
         replication_rules.check(source, site, wished, refusals)
-        geography.check_partitions(
-            (("source.region", source.region), (f"{site.name}.region", site.region)), refusals
-        )
         sites[label] = site
-        if one.s3 is not None and len(one.s3.kms_key_arns or ()) > 1:
-            remedy = "name the one key that the replica is encrypted with"
-            refusals.add(f"replicas.{label}.s3.kms_key_arns", "more than one", remedy)
-        encrypted = args.source.s3 is not None and args.source.s3.kms_key_arns
-        if encrypted and one.s3 is not None and not one.s3.kms_key_arns:
-            remedy = "name the KMS key of the replica's region: keys are regional"
-            refusals.add(f"replicas.{label}.s3.kms_key_arns", "the source is encrypted with KMS", remedy)
+        replication_rules.check_keys(args.source, one, f"replicas.{label}", refusals)
     if not 1 <= len(args.replicas) <= replication_rules.RULES_MAX:
         remedy = f"a bucket takes 1 to {replication_rules.RULES_MAX} rules"
         refusals.add("replicas", f"{len(args.replicas)} given", remedy)
@@ -235,7 +230,7 @@ def merged(configurations: Iterable[str]) -> str:
     """One configuration with the rules of several, for a bucket that datasets share.
 
     Rules keep their order and get priorities anew; equal names are made distinct. S3 assumes one role
-    for all of them: the first one's, whose policy has to hold the others' statements.
+    for all of them: the first one's, which has to get the others' `role_policy` too.
     """
     found = [json.loads(text) for text in configurations]
     if not found:

@@ -59,6 +59,8 @@ def check(name: str, args: ReplicationArgs, refusals: Refusals) -> Checked:
             check_labels(f"{name}-{label}", args.tags, refusals)
         elif engine is Engine.S3_REPLICATION:
             replication_rules.check(source, replicas[label], wish.options, refusals)
+            replication_rules.check_keys(args.source, replica.to, replicas[label].name, refusals)
+            replication_rules.check_filters(wish.include, wish.exclude, label, refusals)
             s3_replicas.append(label)
         if label == "source" or label.startswith("source-"):
             remedy = "outputs by name keep it for the source; call the replica otherwise"

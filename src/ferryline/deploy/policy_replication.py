@@ -41,6 +41,8 @@ class PolicyReplication(pulumi.ComponentResource):
     """Statements that the policies of KMS keys need, as JSON lists."""
     replication_configuration: pulumi.Output[str]
     """The source bucket's S3 replication configuration, as JSON; empty without such replicas."""
+    replication_role_policy: pulumi.Output[str]
+    """What the role of that configuration may do, as JSON; empty without such replicas."""
     reader_policy: pulumi.Output[str]
     """An IAM policy for jobs that read the replicas, as JSON."""
     mover_policy: pulumi.Output[str]

@@ -5,13 +5,15 @@ exported. `stack` runs the program; `checked` finds every refusal before the Pul
 """
 
 import dataclasses
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
+import pulumi_aws as aws
 
 from ferryline import errors
-from ferryline.deploy import bucket_replication, checking, from_policy
+from ferryline.deploy import bucket_replication, checking, documents, from_policy, naming
 from ferryline.deploy.args_task import PolicyReplicationArgs, ReplicationArgs
 from ferryline.deploy.policy_replication import refuse_forbidden
 from ferryline.deploy.refusals import Refusals
@@ -42,19 +44,32 @@ class Program:
 
     def __call__(self) -> None:
         """Make the resources. Pulumi calls it inside a stack."""
-        configurations: dict[str, list[pulumi.Output[str]]] = {}
+        shared: dict[str, list[Replication]] = {}
         for name, args in self.datasets.items():
             tags = {**(args.tags or {}), DIGEST_TAG: self.digest}
             made = Replication(name, dataclasses.replace(args, tags=tags))
             pulumi.export(name, {one: getattr(made, one) for one in OUTPUTS})
             if any(one.engine is Engine.S3_REPLICATION for one in args.replicas.values()):
                 assert args.source.s3 is not None  # noqa: S101  # `checked` saw to it
-                bucket = str(args.source.s3.bucket_arn).rpartition(":")[2]
-                configurations.setdefault(bucket, []).append(made.replication_configuration)
-        for bucket, found in configurations.items():
-            merged = pulumi.Output.all(*found).apply(bucket_replication.merged)
-            pulumi.export(f"replication_configuration:{bucket}", merged)
+                shared.setdefault(str(args.source.s3.bucket_arn).rpartition(":")[2], []).append(made)
+        for bucket, found in shared.items():
+            _share(bucket, found)
         pulumi.export("policy_digest", self.digest)
+
+
+def _share(bucket: str, datasets: Sequence[Replication]) -> None:
+    """Export the one configuration of a source bucket, and let its one role do what all datasets need."""
+    merged = pulumi.Output.all(*(one.replication_configuration for one in datasets)).apply(
+        bucket_replication.merged
+    )
+    pulumi.export(f"replication_configuration:{bucket}", merged)
+    if len(datasets) > 1:
+        others = pulumi.Output.all(*(one.replication_role_policy for one in datasets[1:]))
+        aws.iam.RolePolicy(
+            naming.fit(f"{bucket}-shared-replication"),
+            role=merged.apply(lambda found: str(json.loads(found)["Role"]).rpartition("/")[2]),
+            policy=others.apply(documents.merged),
+        )
 
 
 def deployable(policy: values.Policy, wanted: tuple[str, ...]) -> tuple[str, ...]:

@@ -58,6 +58,8 @@ class Replication(pulumi.ComponentResource):
     """Statements that the policies of KMS keys need, as JSON lists."""
     replication_configuration: pulumi.Output[str]
     """The source bucket's S3 replication configuration, as JSON; empty without such replicas."""
+    replication_role_policy: pulumi.Output[str]
+    """What the role of that configuration may do, as JSON; empty without such replicas."""
     reader_policy: pulumi.Output[str]
     """An IAM policy for jobs that read the replicas, as JSON."""
     mover_policy: pulumi.Output[str]
@@ -90,6 +92,7 @@ class Replication(pulumi.ComponentResource):
         ).apply(lambda found: {**found["own"], **found["others"]})
         self.required_kms_statements = _map(made.key_statements)
         self.replication_configuration = made.configuration
+        self.replication_role_policy = made.replication_role_policy
         self.reader_policy = made.reader_policy()
         self.mover_policy = made.mover_policy()
         self.policy_digest = pulumi.Output.from_input(digest)
@@ -119,6 +122,9 @@ class _Made:
     key_statements: dict[str, pulumi.Input[str]] = dataclasses.field(default_factory=dict)
     foreign_replicas: StringMap | None = None
     configuration: pulumi.Output[str] = dataclasses.field(
+        default_factory=lambda: pulumi.Output.from_input("")
+    )
+    replication_role_policy: pulumi.Output[str] = dataclasses.field(
         default_factory=lambda: pulumi.Output.from_input("")
     )
     _account: pulumi.Input[str] = ""
@@ -265,6 +271,7 @@ class _Made:
         )
         made = BucketReplication(f"{self.name}-replication", args, self._inside)
         self.configuration = made.configuration
+        self.replication_role_policy = made.role_policy
         self.foreign_replicas = made.required_bucket_policies
         for label in self.checked.s3_replicas:
             self.roles[label] = made.role_arn

@@ -4,9 +4,11 @@
 lie under the very path of its source; existing objects are never replicated by a rule.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ferryline.deploy import documents
+from ferryline.deploy import documents, geography
+from ferryline.deploy.args_location import LocationArgs
 from ferryline.deploy.documents import Statement
 from ferryline.deploy.refusals import Refusals
 from ferryline.deploy.site import Kind, Site
@@ -31,6 +33,10 @@ def check(source: Site, destination: Site, wished: Options, refusals: Refusals) 
             remedy = "use engine: datasync or ferryline"
             refusals.add(site.name, f"S3 replication reaches S3 buckets only, not {site.kind}", remedy)
             return
+    geography.check_partitions(
+        ((f"{source.name}.region", source.region), (f"{destination.name}.region", destination.region)),
+        refusals,
+    )
     if source.path != destination.path:
         refusals.add(
             f"{destination.name}.path",
@@ -42,6 +48,29 @@ def check(source: Site, destination: Site, wished: Options, refusals: Refusals) 
     if wished.overwrite_mode is options_.OverwriteMode.NEVER:
         remedy = "use ALWAYS, or engine: ferryline"
         refusals.add("options.overwrite_mode", "S3 replication always overwrites", remedy)
+
+
+def check_keys(source: LocationArgs, replica: LocationArgs, name: str, refusals: Refusals) -> None:
+    """Refuse KMS keys that a rule cannot name: S3 takes one for a replica, of the replica's own region."""
+    if source.s3 is None or replica.s3 is None:
+        return
+    if len(replica.s3.kms_key_arns or ()) > 1:
+        remedy = "name the one key that the replica is encrypted with"
+        refusals.add(f"{name}.s3.kms_key_arns", "more than one", remedy)
+    if source.s3.kms_key_arns and not replica.s3.kms_key_arns:
+        remedy = "name the KMS key of the replica's region: keys are regional"
+        refusals.add(f"{name}.s3.kms_key_arns", "the source is encrypted with KMS", remedy)
+
+
+def check_filters(include: Sequence[str], exclude: Sequence[str], name: str, refusals: Refusals) -> None:
+    """Refuse filters: a rule copies all that arrives below its prefix, also what they would leave out."""
+    for field, patterns in (("include", include), ("exclude", exclude)):
+        if patterns:
+            remedy = (
+                "give the source a folder that holds what is wanted and nothing else, or use "
+                "engine: datasync or ferryline"
+            )
+            refusals.add(field, f"S3 replication has no such filter, and {name} would get everything", remedy)
 
 
 def deletes(wished: Options) -> bool:
