@@ -21,8 +21,11 @@ def policy_file(tmp_path, monkeypatch):
 class FakeStack:
     """A stack of Pulumi's, without Pulumi."""
 
-    def __init__(self, changes, fails=None):
-        self.changes, self.fails, self.calls = changes, fails, []
+    def __init__(self, changes, fails=None, holds=()):
+        self.changes, self.fails, self.calls, self.holds = changes, fails, [], holds
+
+    def outputs(self):
+        return dict.fromkeys(self.holds, {})
 
     def _call(self, verb):
         self.calls.append(verb)
@@ -57,14 +60,15 @@ def pulumi_here(policy_file, monkeypatch):
     cli.write_text("#!/bin/sh\nexit 1\n")
     cli.chmod(0o755)
 
-    def with_changes(changes, fails=None):
-        made = FakeStack(changes, fails)
+    def with_changes(changes, fails=None, holds=()):
+        made = FakeStack(changes, fails, holds)
         run = stack.run
-        monkeypatch.setattr(
-            stack,
-            "run",
-            lambda verb, program, wanted: run(verb, program, wanted, lambda program, wanted: made),
-        )
+
+        def opened(program, wanted):
+            made.wanted, made.program = wanted, program
+            return made
+
+        monkeypatch.setattr(stack, "run", lambda verb, program, wanted: run(verb, program, wanted, opened))
         return made
 
     return with_changes
@@ -149,6 +153,80 @@ def test_nobody_there_to_say_yes_is_a_mistake(pulumi_here, capsys):
     assert stack.calls == []
 
 
+@pytest.mark.parametrize("verb", [["preview"], ["up", "--yes"]], ids=["preview", "up"])
+def test_some_datasets_of_a_stack_never_delete_the_others(pulumi_here, capsys, verb):
+    stack = pulumi_here({"delete": 9}, holds=("imagenet", "labels", "policy:digest"))
+
+    assert main.run(["deploy", *verb, "imagenet"]) == 2
+    said = capsys.readouterr().err
+    assert "also holds labels" in said
+    assert "--stack" in said
+    assert stack.calls == []
+
+
+def test_a_dataset_that_left_the_policy_leaves_the_stack(pulumi_here):
+    stack = pulumi_here({"delete": 9}, holds=("imagenet", "labels", "policy:digest"))
+
+    assert main.run(["deploy", "up", "--yes"]) == 0
+    assert stack.calls == ["preview", "up"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(
+            changed(BUCKETS, ("    include:", "    residency: {deny: [FR]}\n    include:")), id="forbidden"
+        ),
+        pytest.param(changed(BUCKETS, (", engine: datasync", "")), id="nothing-to-deploy"),
+        pytest.param(changed(BUCKETS, ("source: us/imagenet/", "source: us/dt=1/")), id="impossible"),
+    ],
+)
+def test_what_the_policy_no_longer_allows_can_still_be_removed(policy_file, pulumi_here, text):
+    (policy_file / "ferryline.yaml").write_text(text)
+    stack = pulumi_here({"delete": 9})
+
+    assert main.run(["deploy", "destroy", "--yes"]) == 0
+    assert stack.calls == ["destroy"]
+
+
+@pytest.mark.parametrize(
+    ("variables", "region"), [({}, "us-east-1"), ({"AWS_REGION": "eu-west-1"}, None)], ids=["none", "given"]
+)
+def test_the_provider_has_a_region_even_where_nobody_named_one(pulumi_here, monkeypatch, variables, region):
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    stack = pulumi_here({"same": 1})
+
+    assert main.run(["deploy", "preview"]) == 0
+    assert stack.wanted.region == region
+    assert main.run(["deploy", "destroy", "--yes"]) == 0
+    assert stack.wanted.region == region
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        pytest.param("exit 1", "does not work", id="broken"),
+        pytest.param("echo v2.0.0", "2.0.0", id="too-old"),
+        pytest.param("echo hello", "does not work", id="something-else"),
+    ],
+)
+def test_a_cli_that_does_not_work_is_named(policy_file, monkeypatch, capsys, script, words):
+    (policy_file / "bin").mkdir()
+    cli = policy_file / "bin" / "pulumi"
+    cli.write_text(f"#!/bin/sh\n{script}\n")
+    cli.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{policy_file / 'bin'}:/usr/bin:/bin")
+
+    assert main.run(["deploy", "preview"]) == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert str(cli) in said
+    assert "nothing was done" in said
+
+
 def test_what_pulumi_reports_becomes_an_error_of_ours(pulumi_here, capsys):
     from pulumi import automation
 
@@ -218,7 +296,31 @@ def test_the_whole_policy_is_one_program(monkeypatch):
     ran = run(ready)
 
     assert datasync_model.problems(ran) == []
-    assert set(ran.exports) == {"labels", "imagenet", "policy_digest", "replication_configuration:acme-train"}
+    assert set(ran.exports) == {"labels", "imagenet", "policy:digest", "replication_configuration:acme-train"}
+
+
+def test_datasets_of_two_partitions_are_two_stacks():
+    from ferryline import policy
+    from ferryline.deploy import program
+    from ferryline.policy.interpolation import Sources
+
+    text = """
+version: 1
+locations:
+  us: {url: "s3://acme-train", region: us-east-1}
+  eu: {url: "s3://acme-eu", region: eu-central-1}
+  gov: {url: "s3://acme-gov", region: us-gov-west-1}
+  far: {url: "s3://acme-far", region: us-gov-east-1}
+datasets:
+  a: {source: us/a/, replicas: [eu/a/], engine: datasync}
+  b: {source: gov/b/, replicas: [far/b/], engine: datasync}
+"""
+    parsed = policy.parse(text)
+    with pytest.raises(errors.BadPolicy, match=r"datasets\.b: us-gov-west-1 is of aws-us-gov") as refused:
+        program.checked(parsed, ("a", "b"), Sources({}))
+
+    assert "--stack" in str(refused.value)
+    assert program.checked(parsed, ("b",), Sources({})).region == "us-gov-west-1"
 
 
 def test_one_role_replicates_every_dataset_of_a_bucket():

@@ -29,6 +29,8 @@ EXPECT_NO_CHANGES = click.option(
 )
 DATASETS = click.argument("datasets", nargs=-1, metavar="[DATASET]...")
 
+NEXT = "next, in that folder: pip install -r requirements.txt, pulumi config set aws:region REGION, pulumi up"
+
 
 @click.group("deploy", short_help="Put the policy into AWS, with Pulumi.")
 def command() -> None:
@@ -81,11 +83,10 @@ def up(*, yes: bool, expect_no_changes: bool, **typed: Any) -> int:
 
 
 @command.command("destroy")
-@DATASETS
 @flags.stack(flags.POLICY, STACK, BACKEND, YES, flags.JSON)
 def destroy(*, yes: bool, **typed: Any) -> int:
     """Remove the stack's resources; buckets are kept, and no object is touched."""
-    asked = _Asked("destroy", **typed)
+    asked = _Asked("destroy", datasets=(), **typed)
     _confirm(f"remove every resource of the stack {asked.stack_name!r}?", yes=yes)
     _tell(asked, _run(asked, "destroy"))
     return exitcode.DONE
@@ -113,7 +114,7 @@ def export(folder: str, datasets: tuple[str, ...], *, policy_files: tuple[str, .
             "files": [str(path) for path in written],
         }
     )
-    speak.say("\n".join(["wrote", *(f"  {path}" for path in written), "next: pulumi up, in that folder"]))
+    speak.say("\n".join(["wrote", *(f"  {path}" for path in written), NEXT]))
     return exitcode.DONE
 
 
@@ -150,15 +151,28 @@ def residency(datasets: tuple[str, ...], *, policy_files: tuple[str, ...], json_
 
 
 def _run(asked: _Asked, verb: str) -> Any:
-    """Check everything, then let Pulumi do it; its own words go to stderr."""
+    """Check everything, then let Pulumi do it; its own words go to stderr.
+
+    Removing asks nothing of the policy but its name: what it no longer allows has to be removable.
+    """
     stack, program = _load("stack"), _load("program")
     around = environment.read()
     policy = _policy(asked.policy_files, around)
-    names = program.deployable(policy, asked.datasets)
-    ready = program.checked(policy, names, request.sources(around))
+    ready, region = _nothing, program.some_region(policy)
+    if verb != "destroy":
+        names = program.deployable(policy, asked.datasets)
+        ready = program.checked(policy, names, request.sources(around))
+        region = ready.region
     stack.find_cli(around.variables.get("PATH"))
-    wanted = stack.Wanted(policy.name or "ferryline", asked.stack_name, _note, asked.backend)
+    if {"AWS_REGION", "AWS_DEFAULT_REGION"} & set(around.variables):
+        region = None
+    project = policy.name or "ferryline"
+    wanted = stack.Wanted(project, asked.stack_name, _note, asked.backend, region, asked.datasets)
     return stack.run(stack.Verb(verb), ready, wanted)
+
+
+def _nothing() -> None:
+    """The program of a stack that is only removed: Pulumi knows what there is."""
 
 
 def _load(module: str) -> Any:

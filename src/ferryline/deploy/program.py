@@ -13,7 +13,7 @@ import pulumi
 import pulumi_aws as aws
 
 from ferryline import errors
-from ferryline.deploy import bucket_replication, checking, documents, from_policy, naming
+from ferryline.deploy import bucket_replication, checking, documents, from_policy, geography, naming
 from ferryline.deploy.args_task import PolicyReplicationArgs, ReplicationArgs
 from ferryline.deploy.policy_replication import refuse_forbidden
 from ferryline.deploy.refusals import Refusals
@@ -21,6 +21,7 @@ from ferryline.deploy.replication import DIGEST_TAG, Replication
 from ferryline.policy import values
 from ferryline.policy.interpolation import Sources
 from ferryline.policy.options import Engine
+from ferryline.regions import catalog
 
 OUTPUTS = (
     "task_arns",
@@ -34,6 +35,9 @@ OUTPUTS = (
     "mover_policy",
 )
 
+DIGEST_OUTPUT = "policy:digest"
+"""No dataset can be called so: outputs without a colon are datasets."""
+
 
 @dataclass(frozen=True, slots=True)
 class Program:
@@ -41,6 +45,11 @@ class Program:
 
     datasets: Mapping[str, ReplicationArgs]
     digest: str
+
+    @property
+    def region(self) -> str:
+        """The first dataset's own: for a provider that nobody gave a region."""
+        return next(iter(self.datasets.values())).source.region
 
     def __call__(self) -> None:
         """Make the resources. Pulumi calls it inside a stack."""
@@ -54,7 +63,7 @@ class Program:
                 shared.setdefault(str(args.source.s3.bucket_arn).rpartition(":")[2], []).append(made)
         for bucket, found in shared.items():
             _share(bucket, found)
-        pulumi.export("policy_digest", self.digest)
+        pulumi.export(DIGEST_OUTPUT, self.digest)
 
 
 def _share(bucket: str, datasets: Sequence[Replication]) -> None:
@@ -70,6 +79,11 @@ def _share(bucket: str, datasets: Sequence[Replication]) -> None:
             role=merged.apply(lambda found: str(json.loads(found)["Role"]).rpartition("/")[2]),
             policy=others.apply(documents.merged),
         )
+
+
+def some_region(policy: values.Policy) -> str | None:
+    """An AWS region that the policy names, for a provider that only removes things."""
+    return next((one.region for one in policy.locations.values() if one.region in catalog.known()), None)
 
 
 def deployable(policy: values.Policy, wanted: tuple[str, ...]) -> tuple[str, ...]:
@@ -99,4 +113,20 @@ def checked(policy: values.Policy, datasets: tuple[str, ...], sources: Sources) 
         refuse_forbidden(policy, PolicyReplicationArgs(policy="", dataset=name))
         made[name] = from_policy.replication(policy, name, from_policy.Ground(sources))
         checking.check(name, made[name], Refusals(f"dataset {name!r}"))
+    _check_one_partition(made)
     return Program(made, policy.digest)
+
+
+def _check_one_partition(datasets: Mapping[str, ReplicationArgs]) -> None:
+    """Refuse datasets whose roles one stack cannot make: an account belongs to one partition."""
+    refusals = Refusals("the stack")
+    found = [(name, one.source.region) for name, one in datasets.items()]
+    first, home = found[0][0], geography.partition_of(found[0][1])
+    for name, region in found[1:]:
+        if geography.partition_of(region) != home:
+            refusals.add(
+                f"datasets.{name}",
+                f"{region} is of {geography.partition_of(region)}, and dataset {first!r} of {home}",
+                f"deploy it as a stack of its own: ferryline deploy up {name} --stack NAME",
+            )
+    refusals.stop()

@@ -5,6 +5,7 @@ it says how to get it and does nothing. Pulumi's own output goes to the caller, 
 """
 
 import shutil
+import subprocess
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -30,12 +31,18 @@ class Verb(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which stack, where its state is kept, and who hears Pulumi's output."""
+    """Which stack, where its state is kept, and who hears Pulumi's output.
+
+    `region` is what the AWS provider takes where neither the environment nor the stack names one; every
+    resource but IAM's names its own. `only` are the datasets that were named, empty for all of them.
+    """
 
     project: str
     stack: str
     say: Callable[[str], None]
     backend: str | None = None
+    region: str | None = None
+    only: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +61,9 @@ class Came:
 
 class Stack(Protocol):
     """The verbs of an opened stack: Pulumi's own, or a test's."""
+
+    def outputs(self) -> Mapping[str, Any]:
+        """What the last update exported, by name; empty for a new stack."""
 
     def preview(self, *, on_output: Callable[[str], Any]) -> Any:
         """What would change; the answer has `change_summary`."""
@@ -80,22 +90,31 @@ def find_cli(path: str | None = None) -> str:
 
 def opened(program: Callable[[], None], wanted: Wanted) -> Stack:
     """The stack, selected or made, with its state where `wanted` says. Raises `BadUsage` without a CLI."""
-    find_cli()
+    cli = find_cli()
     backend = automation.ProjectBackend(url=wanted.backend) if wanted.backend else None
     settings = automation.ProjectSettings(name=wanted.project, runtime="python", backend=backend)
-    stack: Stack = automation.create_or_select_stack(
-        stack_name=wanted.stack,
-        project_name=wanted.project,
-        program=program,
-        opts=automation.LocalWorkspaceOptions(project_settings=settings),
+    options = automation.LocalWorkspaceOptions(
+        project_settings=settings, env_vars={"AWS_REGION": wanted.region} if wanted.region else None
     )
+    try:
+        stack: Stack = automation.create_or_select_stack(
+            stack_name=wanted.stack, project_name=wanted.project, program=program, opts=options
+        )
+    except (automation.InvalidVersionError, subprocess.SubprocessError, OSError) as error:
+        raise errors.BadUsage(
+            f"the Pulumi CLI at {cli} does not work: {error}; nothing was done", advice=MISSING_CLI
+        ) from error
     return stack
 
 
 def run(verb: Verb, program: Callable[[], None], wanted: Wanted, opening: Opening = opened) -> Came:
-    """Do it. Raises `BadUsage` without a CLI, `LockHeld` or `EndpointFailed` for what Pulumi reported."""
+    """Do it. Raises `BadUsage` without a CLI or where other datasets would be lost, else what Pulumi
+    reported: `LockHeld` or `EndpointFailed`.
+    """
     try:
         stack = opening(program, wanted)
+        if verb is not Verb.DESTROY:
+            _refuse_losing(stack, wanted)
         if verb is Verb.PREVIEW:
             return Came(verb, _counts(stack.preview(on_output=wanted.say).change_summary))
         if verb is Verb.DESTROY:
@@ -117,6 +136,17 @@ def run(verb: Verb, program: Callable[[], None], wanted: Wanted, opening: Openin
         ) from error
 
 
+def _refuse_losing(stack: Stack, wanted: Wanted) -> None:
+    """Refuse to update a stack from some of its datasets: Pulumi would delete the others' resources."""
+    others = sorted(name for name in stack.outputs() if ":" not in name and name not in wanted.only)
+    if wanted.only and others:
+        raise errors.BadUsage(
+            f"the stack {wanted.stack!r} also holds {', '.join(others)}, whose resources would be deleted; "
+            "nothing was done",
+            advice="name those too, or none for the whole policy, or use a stack of its own: --stack NAME",
+        )
+
+
 def _counts(found: Mapping[Any, int] | None) -> dict[str, int]:
     return {str(getattr(kind, "value", kind)): count for kind, count in (found or {}).items()}
 
@@ -130,6 +160,6 @@ def _plain(outputs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _last_words(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    lines = [line.strip().removeprefix("stderr: ") for line in text.splitlines() if line.strip()]
     last = lines[-1] if lines else "no reason given"
     return next((line for line in lines if line.startswith("error:")), last)[:500]
