@@ -8,11 +8,12 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --re
 EDITABLE := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 WORKERS ?= 4
 
-.PHONY: help demo test check format bench requirements reference clean
+.PHONY: help demo test test-deploy check format bench requirements reference clean
 
 help:
 	@echo "make demo          the whole idea in under a minute, on this machine, no account needed"
 	@echo "make test          every test (those that need radosgw are skipped by name where it is missing)"
+	@echo "make test-deploy   the Pulumi components alone, without network or account"
 	@echo "make check         lint, types, layers"
 	@echo "make bench         speed and memory as ratios against rclone"
 	@echo "make reference     regenerate docs/reference from the code"
@@ -45,6 +46,9 @@ format: $(VENV)/dev.stamp
 
 test: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+
+test-deploy: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest tests/deploy
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m benchmarks.run

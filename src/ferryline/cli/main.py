@@ -25,6 +25,7 @@ class Lazy(click.Group):
         "check",
         "copy",
         "demo",
+        "deploy",
         "explain",
         "init",
         "plan",

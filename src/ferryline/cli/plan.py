@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from ferryline import errors
+from ferryline.cli import engines as advice
 from ferryline.cli import flags, live
 from ferryline.config import datasets, environment, request, tariffs
 from ferryline.model import exitcode
@@ -26,6 +27,10 @@ from ferryline.report import text
     metavar="RATE",
     help="Reckon the time by this rate (100MiB), not by past runs.",
 )
+@click.option("--engines", is_flag=True, help="Of DATASET: say which engine fits each replica, and why.")
+@click.option(
+    "--bytes", "size", metavar="SIZE", help="With --engines: price so much (5TiB).  [default: 1TiB]"
+)
 @click.option(
     "--detailed-exitcode", is_flag=True, help="Exit 8 when there are changes, 0 when there are none."
 )
@@ -35,6 +40,8 @@ def command(
     replica: str | None,
     run_in: str | None,
     assume_bytes_per_second: str | None,
+    engines: bool,
+    size: str | None,
     detailed_exitcode: bool,
     **given: Any,
 ) -> int:
@@ -43,6 +50,12 @@ def command(
     SRC and DST with the flags of `copy`, or a DATASET of the policy file: then for each replica, with
     where its residency rules allow it. What a price or a time is not known for is said to be unknown.
     """
+    if engines and len(names) == 1:
+        return advice.tell(names[0], size, given)
+    if engines or size is not None:
+        raise errors.BadUsage(
+            "--engines and --bytes are about one dataset", advice="name a dataset of the policy alone"
+        )
     around = environment.read()
     told = tariffs.Told(run_in, assume_bytes_per_second)
     with live.Session(given, around) as session:

@@ -13,17 +13,12 @@ ALWAYS_SKIPPED_BY_DATASYNC = (".snapshot", "/.aws-datasync", "/.awssync", "/.zfs
 """Path endings that DataSync never carries; they bind only `engine: datasync`."""
 
 NOT_BUILT: dict[str, str] = {
-    "schedule": "the schedule is checked, but nothing in this release starts runs by itself",
-    "residency": "residency rules are checked, but not enforced yet; commands that touch it refuse to run",
-    "max_transfer.usd": "a cap in dollars cannot act yet; a run that would need it refuses",
-    "keep_snapshots": "snapshots are not published yet, so none are kept or removed",
-    "markers": "markers are not held back yet, since nothing is published",
-    "metadata": "the metadata folder is not used yet, since nothing is published",
-    "engine.datasync": "the datasync engine is not built yet; commands that need it refuse",
-    "engine.s3-replication": "the s3-replication engine is not built yet; commands that need it refuse",
-    "on_failure": "the webhook is checked, but no command of this release calls it",
+    "schedule": "nothing in this release starts runs by itself: let a timer call `ferryline sync --due`",
+    "engine.datasync": "`deploy` puts DataSync there; it is started and watched in AWS, and what it copied "
+    "is published once `adopt` or `sync` has proven it",
+    "engine.s3-replication": "`deploy` puts S3 replication there; it is watched in AWS, and what it copied "
+    "is published once `adopt` or `sync` has proven it",
     "service": "`service` is checked; `serve` is not built yet",
-    "aws": "`aws` settings are checked; `deploy` is not built yet",
 }
 """Fields that are accepted while the part they steer is not there, by field."""
 
@@ -64,9 +59,6 @@ def notes(policy: values.Policy) -> Notes:
     general: list[str] = []
     if policy.service is not None:
         general.append(NOT_BUILT["service"])
-    for name, location in policy.locations.items():
-        if location.aws is not None:
-            general.append(f"location {name}: {NOT_BUILT['aws']}")
     general += [
         f"dataset {name} has no replicas" for name, one in policy.datasets.items() if not one.replicas
     ]
@@ -87,7 +79,15 @@ def _sentences(policy: values.Policy, dataset: values.Dataset, replica: values.R
     if not replica.required:
         said.append("a run succeeds without this replica")
     if replica.engine is Engine.FERRYLINE:
-        said.append("one writer at a time is kept by a lock on this host (fencing: local)")
+        said.append(
+            "a snapshot becomes current only when every object of it is proven here; the same id means the "
+            "same bytes in every region"
+        )
+        said.append(
+            "one writer at a time is kept by the endpoint where it compares before it writes, else by a lock "
+            "on this host (the run says which: fencing)"
+        )
+        said.append(_keeping(dataset))
         said += _ignored(chosen)
     if replica.engine is Engine.DATASYNC:
         said.append(f"DataSync never carries paths ending in {', '.join(ALWAYS_SKIPPED_BY_DATASYNC)}")
@@ -101,6 +101,14 @@ def _sentences(policy: values.Policy, dataset: values.Dataset, replica: values.R
             "files: names, bytes and times of modification are kept; empty folders and symlinks are not"
         )
     return said + [f"not yet: {sentence}" for sentence in _not_built(dataset, replica)]
+
+
+def _keeping(dataset: values.Dataset) -> str:
+    keep = dataset.keep_snapshots
+    return (
+        f"the newest {keep.count} snapshots, and those of the last {keep.days:g} days, stay readable where "
+        "the bucket keeps versions; elsewhere an older one ends with the first object that is written over"
+    )
 
 
 def _deletes(dataset: values.Dataset) -> str:
@@ -121,12 +129,6 @@ def _ignored(chosen: options.Options) -> list[str]:
 def _not_built(dataset: values.Dataset, replica: values.ReplicaSpec) -> list[str]:
     keys = [
         ("schedule", dataset.schedule is not None),
-        ("residency", dataset.has_residency),
-        ("max_transfer.usd", dataset.max_transfer.usd is not None),
-        ("keep_snapshots", dataset.keep_snapshots != values.KeepSnapshots()),
-        ("markers", bool(dataset.markers)),
-        ("metadata", dataset.metadata is not None),
-        ("on_failure", dataset.on_failure is not None),
         (f"engine.{replica.engine.value}", replica.engine is not Engine.FERRYLINE),
     ]
     return [NOT_BUILT[key] for key, declared in keys if declared]

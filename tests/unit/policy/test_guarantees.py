@@ -17,7 +17,7 @@ def said(body, replica="eu/a"):
     [
         ("", "nothing is ever deleted here"),
         ("", "each object that is copied is proven"),
-        ("", "fencing: local"),
+        ("", "the run says which: fencing"),
         (
             "options: {preserve_deleted_files: REMOVE}\nmax_delete: {count: 7, percent: 2.5}",
             "never more than 7 objects or 2.5 %",
@@ -28,15 +28,11 @@ def said(body, replica="eu/a"):
         ("options: {transfer_mode: ALL}", "sent at every run"),
         ("options: {uid: NONE, posix_permissions: NONE}", "uid, posix_permissions: accepted, without effect"),
         ("exclude: ['*.tmp']", "neither copied nor deleted"),
-        ("schedule: rate(2 hours)", "not yet: the schedule"),
-        ("residency: {allow: [EU]}", "not yet: residency"),
-        ("max_transfer: {usd: 5}", "not yet: a cap in dollars"),
-        ("markers: [x]", "not yet: markers"),
-        ("metadata: eu/m", "not yet: the metadata folder"),
-        ("keep_snapshots: {count: 9}", "not yet: snapshots"),
+        ("schedule: rate(2 hours)", "not yet: nothing in this release starts runs by itself"),
+        ("keep_snapshots: {count: 9}", "the newest 9 snapshots"),
         ("engine: datasync", "/.aws-datasync"),
-        ("engine: datasync", "not yet: the datasync engine"),
-        ("engine: s3-replication", "not yet: the s3-replication engine"),
+        ("engine: datasync", "not yet: `deploy` puts DataSync there"),
+        ("engine: s3-replication", "not yet: `deploy` puts S3 replication there"),
     ],
 )
 def test_a_replica_is_told_what_holds(body, sentence):
@@ -53,5 +49,5 @@ def test_options_of_posix_are_silent_unless_written():
 
 
 def test_the_policy_as_a_whole():
-    read = policy.parse(location('url: "s3://abc", aws: {bucket_arn: "arn:aws:s3:::abc"}'))
+    read = policy.parse(location('url: "s3://abc"') + "\nservice: {}\n")
     assert len(policy.notes(read).general) == 1

@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from ferryline.regions import catalog, jurisdiction, place, price
+from ferryline.regions import catalog, jurisdiction, mover_price, place, price
 from ferryline.regions.record import Known, Unknown, read
 
 EVERY_REGION = sorted(catalog.known())
@@ -35,9 +35,25 @@ def test_every_price_has_a_source_and_a_date_or_is_said_to_be_unknown(region):
             assert 0 <= datum.value < 1
 
 
+@pytest.mark.parametrize("enhanced", [True, False])
+@pytest.mark.parametrize("region", EVERY_REGION)
+def test_what_datasync_asks_has_a_source_or_is_said_to_be_unknown(region, enhanced):
+    datum = mover_price.datasync(region, enhanced=enhanced)
+
+    assert sourced(datum) or (isinstance(datum, Unknown) and region in datum.why)
+    if isinstance(datum, Known):
+        assert 0 < datum.value.per_gb < 1
+        assert (datum.value.per_execution > 0) is enhanced
+
+
+def test_what_replication_time_control_asks_has_a_source():
+    assert sourced(mover_price.time_control())
+    assert mover_price.time_control().value == 0.015
+
+
 def test_the_files_name_no_region_that_botocore_lacks():
     named = set(read("aws")["country"]["of"]) | set(read("aws")["coordinates"]["of"])
-    for kind in ("egress", "requests"):
+    for kind in ("egress", "requests", "datasync"):
         named |= {
             line.split()[0] for table in read("prices")[kind] for line in table["table"].splitlines() if line
         }

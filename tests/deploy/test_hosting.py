@@ -1,0 +1,56 @@
+"""The components as a plugin: the schema that is checked in, and a construction as another language asks for it."""
+
+import json
+
+import pulumi
+
+from tests.deploy import datasync_model
+from tests.deploy.ground import run
+
+
+def test_the_schema_that_is_checked_in_is_not_stale():
+    from ferryline.deploy import hosting
+
+    assert hosting.shipped() == hosting.rendered(), (
+        "write it again: hosting.rendered() into plugin/schema.json"
+    )
+
+
+def test_every_component_and_each_of_its_fields_is_described():
+    from ferryline.deploy import hosting
+
+    schema = json.loads(hosting.shipped())
+    assert {name.rpartition(":")[2] for name in schema["resources"]} == {
+        one.__name__ for one in hosting.COMPONENTS
+    }
+    bare = [
+        f"{kind}.{name}"
+        for kind, one in [*schema["resources"].items(), *schema["types"].items()]
+        for name, field in {**one.get("properties", {}), **one.get("inputProperties", {})}.items()
+        if not field.get("description")
+    ]
+    assert bare == []
+
+
+def test_another_language_gets_the_same_resources():
+    from pulumi.provider.experimental.component import ComponentProvider
+
+    from ferryline.deploy import hosting
+
+    def program():
+        provider = ComponentProvider(hosting.COMPONENTS, hosting.NAME, None, "0.1.0")
+        end = {"region": "us-east-1", "s3": {"bucketArn": "arn:aws:s3:::acme-train", "prefix": "a"}}
+        other = {"region": "eu-west-1", "s3": {"bucketArn": pulumi.Output.from_input("arn:aws:s3:::acme-eu")}}
+        inputs = {
+            "source": end,
+            "replicas": {"eu": {"to": other}},
+            "options": {"preserveDeletedFiles": "REMOVE"},
+        }
+        made = provider.construct("train", "ferryline:index:Replication", inputs)
+        pulumi.export("tasks", made.state["taskArns"])
+
+    ran = run(program)
+
+    assert datasync_model.problems(ran) == []
+    assert ran.one("Task").inputs["options"]["preserveDeletedFiles"] == "REMOVE"
+    assert set(ran.exports["tasks"]) == {"eu"}
