@@ -69,6 +69,7 @@ HOW = (
     choice("preserve-deleted-files", "What happens to keys that only the destination has."),
     choice("transfer-mode", "Only what differs, or everything without looking."),
     choice("object-metadata", "Whether user metadata and Content-* headers are kept."),
+    choice("object-tags", "Whether an object's tags are kept (S3 to S3)."),
     choice("mtime", "Whether modification times are kept."),
     _option(
         "--on-unknown",

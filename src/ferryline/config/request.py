@@ -42,6 +42,7 @@ OPTION_FLAGS = (
     "transfer_mode",
     "mtime",
     "object_metadata",
+    "object_tags",
     "log_level",
     "bytes_per_second",
 )

@@ -327,6 +327,7 @@ class CopyRun:
             objects=pressure.objects,
             metadata=self._options.object_metadata,
             mtime=self._options.mtime,
+            tags=transfer.TagsKept.of(self._options),
             rename=self._rename,
             changed_rounds=pressure.changed_rounds,
         )

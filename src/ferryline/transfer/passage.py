@@ -20,6 +20,7 @@ from ferryline.transfer.leftovers import Leftovers
 from ferryline.transfer.manner import Ends, Manner
 from ferryline.transfer.motion import Motion
 from ferryline.transfer.refusals import Refusals
+from ferryline.transfer.tagging import Tagging
 
 _SECOND = 1_000_000_000
 
@@ -37,11 +38,13 @@ class Passage:
     buffer_bytes_max: int = field(init=False)
     """The largest piece of an object that is held in memory whole."""
     claims: Claims = field(init=False)
+    tagging: Tagging = field(init=False)
     etags_are_opaque: bool = field(init=False, default=False)
     """An object read twice alike was not what its ETag says: the source's ETags of MD5 form are none."""
 
     def __post_init__(self) -> None:
         self.claims = Claims(self.ends.destination)
+        self.tagging = Tagging(self.ends, self.manner)
         self.buffer_bytes_max = min(span.PART_BUDGET_BYTES, self.budget.total_bytes)
 
 
