@@ -123,6 +123,12 @@ ACCEPT_NEW_MOUNT = _option(
     "--accept-new-mount", is_flag=True, help="The file source may lie on another disk than in the last run."
 )
 
+DISABLE_SERVER_SIDE_COPY = _option(
+    "--disable-server-side-copy",
+    is_flag=True,
+    help="Move bytes through this host also where one endpoint could copy them by itself.",
+)
+
 COMMON = (POLICY, STATE, JSON)
 
 

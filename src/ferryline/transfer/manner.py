@@ -101,11 +101,27 @@ def stream_part_of(destination: Store) -> StreamPart | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """The source's folder as the destination's endpoint can name it, to copy from it by itself.
+
+    `account_id` is whose bucket it must be, where that was declared.
+    """
+
+    bucket: str
+    prefix: bytes = b""
+    account_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Ends:
-    """Where bytes come from and where they go, both behind their wrappers."""
+    """Where bytes come from and where they go, both behind their wrappers.
+
+    With an `origin` both are one endpoint's and one identity's: objects are copied there, not through here.
+    """
 
     source: SourceEnd
     destination: Store
+    origin: Origin | None = None
 
 
 def same_key(key: bytes) -> bytes:

@@ -16,6 +16,7 @@ from ferryline.storage.store import ALWAYS, Condition
 from ferryline.transfer.budget import Budget
 from ferryline.transfer.claims import Claims
 from ferryline.transfer.digesting import Sums
+from ferryline.transfer.endpoint import ServerSide
 from ferryline.transfer.leftovers import Leftovers
 from ferryline.transfer.manner import Ends, Manner
 from ferryline.transfer.motion import Motion
@@ -39,12 +40,14 @@ class Passage:
     """The largest piece of an object that is held in memory whole."""
     claims: Claims = field(init=False)
     tagging: Tagging = field(init=False)
+    server_side: ServerSide = field(init=False)
     etags_are_opaque: bool = field(init=False, default=False)
     """An object read twice alike was not what its ETag says: the source's ETags of MD5 form are none."""
 
     def __post_init__(self) -> None:
         self.claims = Claims(self.ends.destination)
         self.tagging = Tagging(self.ends, self.manner)
+        self.server_side = ServerSide(self.ends, self.manner)
         self.buffer_bytes_max = min(span.PART_BUDGET_BYTES, self.budget.total_bytes)
 
 
