@@ -437,3 +437,25 @@ async def test_an_upload_that_disappears_is_begun_anew(server):
     assert isinstance(done, Transferred)
     arrived(server)
     assert streamed(server) == set()
+
+
+@pytest.mark.radosgw
+async def test_on_radosgw_parts_are_copied_and_tags_set_although_no_condition_counts(radosgw):
+    """radosgw 16 ignores the pin of its copies and forgets the tags that an upload names."""
+    source, target, client = radosgw.bucket(), radosgw.bucket(), radosgw.client()
+    client.put_object(
+        Bucket=source, Key="large", Body=LARGE, Tagging="team=ml", Metadata=dict(PLAIN.metadata)
+    )
+    known = dataclasses.replace(BLIND, part_number=Support.IGNORED, **IN_PARTS)
+    async with dressed(radosgw, source, known=known) as here, dressed(radosgw, target, known=known) as there:
+        left = await sweep(there, manner())
+        found = await outcomes(await copies(here, there), here, there, None, left, Origin(source))
+    done = only(found)
+    assert (done.proof, done.bytes_read, done.bytes_written) == (Evidence.SERVER_COPY, 0, 0)
+    head = client.head_object(Bucket=target, Key="large")
+    assert head["ETag"].endswith('-3"'), "it was not copied in parts"
+    assert head["Metadata"] == PLAIN.metadata
+    assert client.get_object(Bucket=target, Key="large")["Body"].read() == LARGE
+    assert client.get_object_tagging(Bucket=target, Key="large")["TagSet"] == [{"Key": "team", "Value": "ml"}]
+    assert [one["Key"] for one in client.list_objects_v2(Bucket=target)["Contents"]] == ["large"]
+    assert not client.list_multipart_uploads(Bucket=target).get("Uploads")
