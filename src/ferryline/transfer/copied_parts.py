@@ -132,7 +132,7 @@ async def _completed(
     )
     whole = replace(
         errand.writing,
-        condition=condition(trip.copy, known.complete_if_none_match, known.complete_if_match),
+        condition=condition(trip.against, known.complete_if_none_match, known.complete_if_match),
         crc64nvme=stored.value if stored is not None and believed else None,
     )
     crash.point("upload.completing")
@@ -168,7 +168,7 @@ def _etag(parts: tuple[Part, ...]) -> bytes | None:
 def recognised(passage: Passage, errand: Errand, there: Stat, etag: bytes | None) -> bool:
     """Whether what lies there after a copy whose outcome is open is that copy, by all that can be told:
     its size and metadata, and the source's checksum or the ETag that a copy has."""
-    replaces = errand.trip.copy.replaces
+    replaces = errand.trip.against.replaces
     if there.entry.size_bytes != errand.entry.size_bytes:
         return False
     if replaces is not None and same_state(replaces.token, there.entry.token):

@@ -65,7 +65,7 @@ async def _through(
             metadata=writing.metadata,
             etag=digest.etag_of_parts(one.md5 for one in delivered.sums),
             crc64nvme=digesting.combined_crc(delivered.sums),
-            replaces=trip.copy.replaces,
+            replaces=trip.against.replaces,
         )
         _compare(passage, trip, shape, sent)
         written = await _complete(passage, opened, delivered, sent, writing)
@@ -119,7 +119,7 @@ def _compare(passage: Passage, trip: Trip, shape: Shape, sent: Sent) -> None:
 
 def _condition(passage: Passage, trip: Trip) -> Condition:
     known = passage.ends.destination.capabilities
-    return condition(trip.copy, known.complete_if_none_match, known.complete_if_match)
+    return condition(trip.against, known.complete_if_none_match, known.complete_if_match)
 
 
 async def _complete(

@@ -3,7 +3,7 @@
 Made by `carry`; the lanes get it. Only counters change in a `Passage` and a `Trip`.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ferryline import errors
 from ferryline.model import digest, span
@@ -60,6 +60,13 @@ class Trip:
     entry: Entry
     bytes_read: int = 0
     bytes_written: int = 0
+    ours: Entry | None = None
+    """What an attempt of ours put there that turned out wrong: the next one replaces that."""
+
+    @property
+    def against(self) -> Copy:
+        """The copy as it must be done now: `replaces` is what lies there by now."""
+        return self.copy if self.ours is None else replace(self.copy, replaces=self.ours)
 
     def source_seen(self, seen: Entry) -> Entry:
         """The source entry to record: the listed one while it names the same state, because a listing

@@ -68,7 +68,7 @@ async def _copied(passage: Passage, errand: Errand) -> Stat | None:
     """CopyObject and a look: what lies there now, or None where it cannot be told to be the copy."""
     destination, trip = passage.ends.destination, errand.trip
     known = destination.capabilities
-    only = condition(trip.copy, known.copy_if_none_match, known.copy_if_match)
+    only = condition(trip.against, known.copy_if_none_match, known.copy_if_match)
     crash.point("object.copying")
     try:
         conditional = replace(errand.writing, condition=only)
@@ -88,7 +88,7 @@ async def _copied(passage: Passage, errand: Errand) -> Stat | None:
     if there is None or there.entry.token.etag != written.etag:
         return None  # somebody else was there since, or its answers contradict each other
     # Whatever is found wrong from here on, the copy that lies there is ours to replace.
-    trip.copy = replace(trip.copy, replaces=there.entry)
+    trip.ours = there.entry
     if not _pinned(errand, written, known.copy_source_if_match):
         await layouts.look(passage, errand.entry)
     if there.entry.size_bytes != errand.entry.size_bytes:
