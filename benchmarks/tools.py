@@ -32,9 +32,9 @@ class Ends:
 
 
 def ours(ends: Ends, state: Path) -> Command:
-    """`ferryline copy` with its defaults."""
-    words = (_found("ferryline"), "copy", "--json", "--quiet", "--state", str(state), *ends.urls)
-    return Command("ferryline", words, _KEYS)
+    """`ferryline copy` with its defaults, but that bytes move here too where both ends are one server."""
+    flags = ("--json", "--quiet", "--state", str(state), "--disable-server-side-copy")
+    return Command("ferryline", (_found("ferryline"), "copy", *flags, *ends.urls), _KEYS)
 
 
 def peer(ends: Ends, flags: tuple[str, ...]) -> Command:

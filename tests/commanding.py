@@ -41,7 +41,12 @@ class Said:
 
 
 class User:
-    """Somebody at a prompt in a folder, with credentials for the strict server and a state folder."""
+    """Somebody at a prompt in a folder, with credentials for the strict server and a state folder.
+
+    One server stands for the two of a copy, so bytes go through this host unless `server_side` is set.
+    """
+
+    server_side = False
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -79,6 +84,8 @@ class User:
             if "--quiet" not in words and words[0] in {"copy", "plan", "sync", "verify", "adopt"}
             else []
         )
+        if words[0] == "copy" and not self.server_side:
+            quiet.append("--disable-server-side-copy")
         return [*words, *quiet, "--state", str(state or self.state)]
 
 

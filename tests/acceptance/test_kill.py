@@ -42,6 +42,7 @@ def started(server, state: Path, buckets=("src", "dst")) -> subprocess.Popen:
         [
             sys.executable, "-m", "ferryline", "copy", f"s3://{buckets[0]}/?endpoint_url={url}",
             f"s3://{buckets[1]}/?endpoint_url={url}", "--state", str(state), "--quiet",
+            "--disable-server-side-copy",
         ],
         env=os.environ | {"AWS_ACCESS_KEY_ID": server.access_key, "AWS_SECRET_ACCESS_KEY": server.secret_key, "AWS_REGION": "us-east-1"},
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,

@@ -20,6 +20,9 @@ RADOSGW = ALL | {
     "stored_checksum": IGNORED,
     "part_number": IGNORED,
     "mpu_object_size": IGNORED,
+    "copy_source_if_match": IGNORED,
+    "copy_if_none_match": IGNORED,
+    "copy_if_match": IGNORED,
 }
 RADOSGW_VERSIONED = RADOSGW | {"write_if_none_match": IGNORED}
 """Seen on 16.2: on a bucket that keeps versions If-None-Match is not looked at."""
@@ -29,6 +32,9 @@ MOTO = ALL | {
     "content_md5": IGNORED,
     "stored_checksum": IGNORED,
     "mpu_object_size": IGNORED,
+    "copy_source_if_match": IGNORED,
+    "copy_if_none_match": IGNORED,
+    "copy_if_match": IGNORED,
 }
 RCLONE = dict.fromkeys(SUPPORTS, IGNORED) | {"etag_is_md5": HONOURED, "content_md5": HONOURED}
 

@@ -13,7 +13,16 @@ def known(radosgw):
     return ground.probed(radosgw, radosgw.bucket())
 
 
+CANNOT = {
+    "test_tags_travel_with_parts": "radosgw 16 forgets x-amz-tagging of CreateMultipartUpload",
+}
+
+
 class TestS3OnRadosgw(StoreContract):
+    @pytest.fixture(autouse=True)
+    def _able(self, request):
+        ground.skip_what_it_cannot(request, CANNOT)
+
     @pytest.fixture
     async def another(self, radosgw, known):
         async with ground.stores(radosgw, radosgw.bucket(), known) as another:

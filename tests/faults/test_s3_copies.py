@@ -1,5 +1,6 @@
 """Server-side copies and their lies: a 200 that is none, conditions that are ignored, sizes at the limit."""
 
+import dataclasses
 import os
 
 import pytest
@@ -142,6 +143,14 @@ async def test_exactly_5_gib_is_one_copy_and_a_byte_more_is_refused_before_any_r
         assert server.count() == 1
     assert caught.value.kind == "too-large"
     assert "parts" in caught.value.advice
+
+
+async def test_the_owner_that_was_declared_for_the_source_is_named(server):
+    source = dataclasses.replace(source_of(server), account_id="111122223333")
+    async with dressed(server, "destination") as store:
+        await store.copy_from(b"small", source, Writing())
+    (copy,) = server.requests(COPY, "small")[-1:]
+    assert copy.headers["x-amz-source-expected-bucket-owner"] == "111122223333"
 
 
 async def test_an_empty_object_is_copied(server):

@@ -5,7 +5,7 @@ import hashlib
 import pytest
 
 from ferryline.testing.hostile import KEYS
-from ferryline.testing.strict import Encryption, Put
+from ferryline.testing.strict import Encryption, Lie, Put
 from tests.strict.conftest import client_of, refused
 
 
@@ -215,6 +215,39 @@ def test_tags_are_set_counted_read_and_removed_without_touching_the_etag(s3):
 
     assert s3.get_object_tagging(Bucket="bucket", Key="key")["TagSet"] == []
     assert (before["ETag"], before["LastModified"]) == (after["ETag"], after["LastModified"])
+
+
+def test_tags_travel_with_uploads_and_copies_as_directed(s3, bucket):
+    upload = {"Bucket": "bucket", "Key": "parts"}
+    upload["UploadId"] = s3.create_multipart_upload(**upload, Tagging="team=m%C3%BC&x=")["UploadId"]
+    part = s3.upload_part(**upload, PartNumber=1, Body=b"x")
+    parts = [{"PartNumber": 1, "ETag": part["ETag"]}]
+    s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
+    source = {"Bucket": "bucket", "Key": "parts"}
+    s3.copy_object(Bucket="bucket", Key="along", CopySource=source)
+    s3.copy_object(Bucket="bucket", Key="other", CopySource=source, TaggingDirective="REPLACE", Tagging="a=b")
+    s3.copy_object(Bucket="bucket", Key="none", CopySource=source, TaggingDirective="REPLACE")
+
+    tags = {"team": "m\u00fc", "x": ""}
+    assert bucket.version("parts").tags == bucket.version("along").tags == tags
+    assert (bucket.version("other").tags, bucket.version("none").tags) == ({"a": "b"}, {})
+
+
+def test_a_server_may_forget_or_refuse_tags(server, s3, bucket):
+    bucket.put("held", b"x", Put(tags={"team": "ml"}))
+    held = {"Bucket": "bucket", "Key": "held"}
+    server.lie(Lie.IGNORES_TAGGING)
+    s3.put_object(Bucket="bucket", Key="key", Body=b"x", Tagging="a=b")
+    s3.copy_object(Bucket="bucket", Key="copy", CopySource=held)
+    assert (bucket.version("key").tags, bucket.version("copy").tags) == ({}, {})
+    assert s3.get_object_tagging(**held)["TagSet"] == [{"Key": "team", "Value": "ml"}]
+
+    server.lie(Lie.REFUSES_TAGGING, Lie.REFUSES_COPIES)
+    missing = ("NotImplemented", 501)
+    assert refused(s3.put_object, Bucket="bucket", Key="key", Body=b"x", Tagging="a=b") == missing
+    assert refused(s3.get_object_tagging, **held) == missing
+    assert refused(s3.copy_object, Bucket="bucket", Key="copy", CopySource=held) == missing
+    s3.put_object(Bucket="bucket", Key="key", Body=b"x")
 
 
 def test_more_than_ten_tags_are_refused(s3):

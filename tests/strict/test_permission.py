@@ -1,6 +1,6 @@
 """Who may do what: read-only and blind credentials, requester pays."""
 
-from ferryline.testing.strict import READ_ONLY, Credential, Refused
+from ferryline.testing.strict import READ_ONLY, Credential, Put, Refused
 from tests.strict.conftest import client_of, refused
 
 DENIED = ("AccessDenied", 403)
@@ -71,3 +71,25 @@ def test_requester_pays_needs_the_header(server, s3, bucket):
     assert refused(s3.list_objects_v2, Bucket="bucket") == DENIED
     assert s3.get_object(Bucket="bucket", Key="key", RequestPayer="requester")["Body"].read() == b"x"
     assert s3.list_objects_v2(Bucket="bucket", RequestPayer="requester")["KeyCount"] == 1
+
+
+def test_tags_need_permissions_of_their_own(server, bucket):
+    bucket.put("key", b"x", Put(tags={"team": "ml"}))
+    blind = as_somebody(server, Refused("GetObjectTagging"))
+    named = {"Bucket": "bucket", "Key": "key"}
+
+    assert "TagCount" not in blind.head_object(**named)
+    assert "TagCount" not in blind.get_object(**named)
+    assert refused(blind.get_object_tagging, **named) == DENIED
+    source = {"Bucket": "bucket", "Key": "key"}
+    assert refused(blind.copy_object, Bucket="bucket", Key="to", CopySource=source) == DENIED
+    blind.copy_object(Bucket="bucket", Key="to", CopySource=source, TaggingDirective="REPLACE")
+    assert bucket.version("to").tags == {}
+
+    mute = as_somebody(server, Refused("PutObjectTagging"))
+    assert mute.head_object(**named)["TagCount"] == 1
+    assert refused(mute.put_object, Bucket="bucket", Key="new", Body=b"x", Tagging="a=b") == DENIED
+    assert refused(mute.create_multipart_upload, Bucket="bucket", Key="new", Tagging="a=b") == DENIED
+    assert refused(mute.copy_object, Bucket="bucket", Key="to", CopySource=source) == DENIED
+    mute.put_object(Bucket="bucket", Key="new", Body=b"x")
+    assert bucket.version("new").tags == {}

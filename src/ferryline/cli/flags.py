@@ -69,6 +69,7 @@ HOW = (
     choice("preserve-deleted-files", "What happens to keys that only the destination has."),
     choice("transfer-mode", "Only what differs, or everything without looking."),
     choice("object-metadata", "Whether user metadata and Content-* headers are kept."),
+    choice("object-tags", "Whether an object's tags are kept (S3 to S3)."),
     choice("mtime", "Whether modification times are kept."),
     _option(
         "--on-unknown",
@@ -120,6 +121,12 @@ RUN_IN = _option(
 
 ACCEPT_NEW_MOUNT = _option(
     "--accept-new-mount", is_flag=True, help="The file source may lie on another disk than in the last run."
+)
+
+DISABLE_SERVER_SIDE_COPY = _option(
+    "--disable-server-side-copy",
+    is_flag=True,
+    help="Move bytes through this host also where one endpoint could copy them by itself.",
 )
 
 COMMON = (POLICY, STATE, JSON)

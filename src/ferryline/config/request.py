@@ -33,6 +33,7 @@ class Words:
     max_transfer: str | None = None
     single_object: bool = False
     accept_new_mount: bool = False
+    disable_server_side_copy: bool = False
 
 
 OPTION_FLAGS = (
@@ -42,6 +43,7 @@ OPTION_FLAGS = (
     "transfer_mode",
     "mtime",
     "object_metadata",
+    "object_tags",
     "log_level",
     "bytes_per_second",
 )
@@ -134,6 +136,7 @@ def task_under(declared: values.Policy | None, words: Words, around: environment
         object_key=object_key,
         object_name=object_name,
         policy_digest=declared.digest if declared is not None else None,
+        server_side_copy=not words.disable_server_side_copy,
         accept_new_mount=words.accept_new_mount,
     )
 

@@ -55,7 +55,8 @@ class Stat:
 
     `stored_checksum` is the store's own full-object checksum, if it returned one;
     `encryption` is None, `AES256` or `aws:kms` as the store named it; `part_count` is known when
-    the store told it; `archived` when a read needs a restore first.
+    the store told it; `archived` when a read needs a restore first. `tag_count` is how many tags it
+    has, as far as the store tells: S3 tells it to those who may read them.
     """
 
     entry: Entry
@@ -64,3 +65,4 @@ class Stat:
     encryption: str | None = None
     part_count: int | None = None
     archived: bool = False
+    tag_count: int = 0

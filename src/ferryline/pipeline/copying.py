@@ -13,7 +13,7 @@ from ferryline.listing.coverage import Coverage
 from ferryline.model import action, finding, outcome
 from ferryline.model.run import Consistency, Phase
 from ferryline.pipeline import ends as opening
-from ferryline.pipeline import probing, single, skipped
+from ferryline.pipeline import origin, probing, single, skipped
 from ferryline.pipeline import scan as scanning
 from ferryline.pipeline.candidates import Candidates
 from ferryline.pipeline.ends import Ends
@@ -234,7 +234,7 @@ class CopyRun:
     ) -> AsyncGenerator[outcome.Transferred, None]:
         """What arrived; failures and vanished objects are folded. `through` is told each key that is done
         with, however it ended."""
-        stage_ends = transfer.Ends(ends.source, ends.destination)
+        stage_ends = transfer.Ends(ends.source, ends.destination, origin.origin(self._task, ends))
         moving = transfer.transfer(copies, stage_ends, self.manner(), self.leftovers)
         async with contextlib.aclosing(copies), contextlib.aclosing(moving) as outcomes:
             async for done in outcomes:
@@ -327,6 +327,7 @@ class CopyRun:
             objects=pressure.objects,
             metadata=self._options.object_metadata,
             mtime=self._options.mtime,
+            tags=transfer.TagsKept.of(self._options),
             rename=self._rename,
             changed_rounds=pressure.changed_rounds,
         )

@@ -4,6 +4,8 @@
 probes nothing. Sources get read-only probes. Decides nothing.
 """
 
+import dataclasses
+
 import pyarrow.compute as pc
 
 from ferryline.model.entry import Entry, Token
@@ -27,6 +29,7 @@ async def learn(ends: Ends, memory: Memory, sample: Entry) -> None:
         found = await probe.probe_source(ends.source.bare, sample)
         _install(ends.source, ends.source_endpoint, memory, found)
     await learn_destination(ends.destination, ends.destination_endpoint, memory)
+    _share(ends)
 
 
 async def learn_all(ends: Ends, memory: Memory) -> None:
@@ -63,6 +66,23 @@ async def learn_destination(store: DressedStore, endpoint: str, memory: Memory) 
     if _asks(store) and (store.capabilities.write_if_none_match is Support.UNKNOWN or _another_server(store)):
         found = await probe.probe_destination(store.bare)
         _install(store, endpoint, memory, found)
+
+
+def _share(ends: Ends) -> None:
+    """What the probe of a destination saw of its endpoint's checksums holds for a source there as well.
+
+    A source gets no write probe, so its own are not believed. ETags are a bucket's, for its encryption.
+    """
+    url, _, _ = ends.source_endpoint.rpartition("|")
+    known, there = ends.source.capabilities, ends.destination.capabilities
+    if (
+        url
+        and url == ends.destination_endpoint.rpartition("|")[0]
+        and known.stored_checksum is Support.UNKNOWN
+        and known.server == there.server
+        and isinstance(ends.source, Learns)
+    ):
+        ends.source.learn(dataclasses.replace(known, stored_checksum=there.stored_checksum))
 
 
 def _asks(store: DressedStore) -> bool:

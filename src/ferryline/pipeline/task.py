@@ -35,6 +35,8 @@ class Task:
     policy_digest: str | None = None
     approved_deletes: int = 0
     """Deletes that a person allowed for this run, whatever the caps say."""
+    server_side_copy: bool = False
+    """Where one endpoint holds both ends it may copy by itself, so that no byte comes here."""
     accept_new_mount: bool = False
     """A person said that the file source's root may be another one than in the last run."""
 

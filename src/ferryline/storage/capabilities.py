@@ -48,12 +48,21 @@ class Capabilities:
     part_number: Support = Support.UNKNOWN
     """HEAD with partNumber answers 206 with the number of parts."""
     mpu_object_size: Support = Support.UNKNOWN
+    tagging: Support = Support.UNKNOWN
+    """Tags given with a write are kept, and told when asked for."""
+    copy_source_if_match: Support = Support.UNKNOWN
+    """A server-side copy of another state of its source than the one named is refused."""
+    copy_if_none_match: Support = Support.UNKNOWN
+    copy_if_match: Support = Support.UNKNOWN
+    """The conditions on the destination of CopyObject."""
     keeps_metadata: bool = True
     """User metadata and Content-* headers survive a write."""
     hashes_locally: bool = False
     """Bytes can be hashed without a network (files, memory)."""
     part_bytes_min: int = 5 * 1024 * 1024
     single_write_bytes_max: int = 5 * 1024**3
+    copy_bytes_max: int = 5 * 1024**3
+    """The largest object that one CopyObject takes, and the largest part that one UploadPartCopy makes."""
     server: str = ""
     """The Server header the probe saw; a change asks for a new probe."""
 
@@ -71,6 +80,10 @@ AWS = Capabilities(
     stored_checksum=Support.HONOURED,
     part_number=Support.HONOURED,
     mpu_object_size=Support.HONOURED,
+    tagging=Support.HONOURED,
+    copy_source_if_match=Support.HONOURED,
+    copy_if_none_match=Support.HONOURED,
+    copy_if_match=Support.HONOURED,
 )
 """AWS general-purpose buckets, from the S3 API text in botocore. ETags are still not MD5 under KMS."""
 

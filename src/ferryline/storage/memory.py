@@ -9,7 +9,7 @@ No versions: an overwrite replaces, a delete removes.
 
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -49,6 +49,10 @@ MEMORY = Capabilities(
     stored_checksum=Support.HONOURED,
     part_number=Support.HONOURED,
     mpu_object_size=Support.HONOURED,
+    tagging=Support.HONOURED,
+    copy_source_if_match=Support.HONOURED,
+    copy_if_none_match=Support.HONOURED,
+    copy_if_match=Support.HONOURED,
     hashes_locally=True,
     part_bytes_min=1,
 )
@@ -65,6 +69,7 @@ class Held:
     metadata: Metadata
     crc64nvme: bytes
     part_count: int | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def token(self) -> Token:
@@ -75,7 +80,13 @@ class Held:
         """What a HEAD answers."""
         checksum = digest.Digest(digest.Algorithm.CRC64NVME, self.crc64nvme)
         entry = Entry(key, len(self.body), self.token)
-        return Stat(entry, self.metadata, stored_checksum=checksum, part_count=self.part_count)
+        return Stat(
+            entry,
+            self.metadata,
+            stored_checksum=checksum,
+            part_count=self.part_count,
+            tag_count=len(self.tags),
+        )
 
 
 @dataclass(slots=True)
@@ -150,6 +161,18 @@ class MemoryStore:
         held = self.held.objects.get(key)
         return None if held is None else held.stat(key)
 
+    async def tags(self, key: bytes, version_id: str | None = None) -> Mapping[str, str]:
+        """The object's tags."""
+        held = self.held.objects.get(key)
+        if held is None:
+            raise self._failed(errors.ObjectMissing, key, "is not there")
+        return dict(held.tags)
+
+    async def set_tags(self, key: bytes, tags: Mapping[str, str]) -> None:
+        """Replace the object's tags; its time stays."""
+        await self.tags(key)
+        self.held.objects[key] = replace(self.held.objects[key], tags=dict(tags))
+
     async def read(self, key: bytes, pin: Pin, span: Span | None = None) -> Received:
         """The bytes of the pinned state."""
         held = self._pinned(key, pin)
@@ -220,7 +243,7 @@ class MemoryStore:
             raise self._failed(errors.ObjectFailed, upload.key, "does not have the size that was announced")
         self._check(upload.key, completion.writing.condition)
         etag = digest.etag_of_parts(opened.md5s[number] for number in numbers)
-        writing = replace(completion.writing, metadata=opened.writing.metadata)
+        writing = replace(completion.writing, metadata=opened.writing.metadata, tags=opened.writing.tags)
         written = self._keep(upload.key, body, etag, writing)
         del self.held.uploads[upload.upload_id]
         return written
@@ -282,7 +305,7 @@ class MemoryStore:
             raise self._failed(errors.DigestMismatch, key, "does not have the checksum that was announced")
         modified_ns = int(self._clock.now().timestamp()) * 1_000_000_000
         self.held.objects[key] = Held(
-            body, etag, modified_ns, writing.metadata, checksum, digest.part_count(etag)
+            body, etag, modified_ns, writing.metadata, checksum, digest.part_count(etag), dict(writing.tags)
         )
         return Written(etag, stored_checksum=digest.Digest(digest.Algorithm.CRC64NVME, checksum))
 

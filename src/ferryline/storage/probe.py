@@ -12,7 +12,7 @@ import functools
 import hashlib
 import secrets
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 from awscrt import checksums
 
@@ -21,6 +21,8 @@ from ferryline.model import digest
 from ferryline.model.entry import Entry, Metadata, Token
 from ferryline.model.key import KeyRange
 from ferryline.model.span import Layout
+from ferryline.storage import probe_copies
+from ferryline.storage import probe_ends as ends
 from ferryline.storage.capabilities import Capabilities, Support
 from ferryline.storage.store import ALWAYS, Completion, Condition, Pin, Store, Writing
 
@@ -29,9 +31,6 @@ _ABSENT = Condition(absent=True)
 _NO_SUCH = Condition(etag=b"0" * 32)
 _BODY = b"ferryline looks at what this endpoint honours\n"
 _WRONG = b"\x00" * 16
-_CLEANING_ATTEMPTS = 3
-
-R = TypeVar("R")
 _DeleteVersion = Callable[[bytes, str], Awaitable[None]]
 _Versions = Callable[[bytes], Awaitable[tuple[tuple[bytes, str], ...]]]
 _DeleteMarking = Callable[[bytes, Condition], Awaitable[str | None]]
@@ -43,10 +42,10 @@ async def probe_source(store: Store, sample: Entry) -> Capabilities:
     if sample.token.etag is None:
         return known
     wrong = Pin(dataclasses.replace(sample.token, etag=b"0" * 32))
-    match = await _support(_read_refused(store, sample.key, wrong))
+    match = await ends.support(_read_refused(store, sample.key, wrong))
     if digest.part_count(sample.token.etag) is None:
         return dataclasses.replace(known, read_if_match=match)  # it has no parts that could be counted
-    parts = await _support(_counts_parts(store, sample))
+    parts = await ends.support(_counts_parts(store, sample))
     return dataclasses.replace(known, read_if_match=match, part_number=parts)
 
 
@@ -90,7 +89,7 @@ class _Probe:
     """
 
     def __init__(self, store: Store, name: bytes, left: Sequence[bytes] | None = None) -> None:
-        self._store = store
+        self.store = store
         self._name = name
         self._keys: list[bytes] = list(left or ())
         self._versions: dict[bytes, list[str]] = {}
@@ -109,73 +108,82 @@ class _Probe:
             "complete_if_none_match": self._complete_if_none_match(),
             "complete_if_match": self._complete_if_match(),
             "part_number": self._part_number(),
+            "tagging": probe_copies.tagging(self),
+            "copy_source_if_match": probe_copies.source_if_match(self),
+            "copy_if_none_match": probe_copies.if_none_match(self),
+            "copy_if_match": probe_copies.if_match(self),
         }
         # All of them end before anything is removed or raised, so that nothing is written behind the sweep.
-        ends = await asyncio.gather(*(_support(one) for one in trials.values()), return_exceptions=True)
-        for end in ends:
-            if isinstance(end, BaseException):
-                raise end
-        found: dict[str, Any] = dict(zip(trials, ends, strict=True))
+        answers = await asyncio.gather(
+            *(ends.support(one) for one in trials.values()), return_exceptions=True
+        )
+        for one in answers:
+            if isinstance(one, BaseException):
+                raise one
+        found: dict[str, Any] = dict(zip(trials, answers, strict=True))
         if stored.honoured:
-            stored = await _support(self._wrong_checksum())
+            stored = await ends.support(self._wrong_checksum())
         return dataclasses.replace(
-            self._store.capabilities,
+            self.store.capabilities,
             etag_is_md5=md5_etag,
             keeps_metadata=metadata,
             stored_checksum=stored,
-            mpu_object_size=await _support(self._object_size()),
-            server=server_of(self._store),
+            mpu_object_size=await ends.support(self._object_size()),
+            server=server_of(self.store),
             **found,
         )
 
     async def remove(self) -> None:
         """Remove every object, by version where the store gave one. What cannot be removed is left."""
         if self._lost_upload:
-            for upload in await _tried(lambda: self._store.open_uploads(FOLDER + self._name)) or ():
-                await _tried(functools.partial(self._store.abort_upload, upload))
+            for upload in await ends.tried(lambda: self.store.open_uploads(FOLDER + self._name)) or ():
+                await ends.tried(functools.partial(self.store.abort_upload, upload))
         await asyncio.gather(*(self._remove(key) for key in self._keys))
-        listed: _Versions | None = getattr(self._store, "versions", None)
+        listed: _Versions | None = getattr(self.store, "versions", None)
         if listed is not None and self._versioned:
             # A write whose answer was lost left a version that nobody was told of.
-            for key, version in await _tried(lambda: listed(FOLDER + self._name)) or ():
-                await _tried(functools.partial(self._delete_version, key, version))
+            for key, version in await ends.tried(lambda: listed(FOLDER + self._name)) or ():
+                await ends.tried(functools.partial(self._delete_version, key, version))
 
     async def _remove(self, key: bytes) -> None:
         versions = self._versions.get(key, [])
         if not versions:
             # On a bucket that keeps versions this leaves a marker; one without an id is not to be had.
-            marker = await _tried(lambda: self._delete(key, ALWAYS))
+            marker = await ends.tried(lambda: self._delete(key, ALWAYS))
             versions = [marker] if marker else []
             self._versioned = self._versioned or bool(marker)
         for version in versions:
-            await _tried(functools.partial(self._delete_version, key, version))
+            await ends.tried(functools.partial(self._delete_version, key, version))
 
     async def _delete_version(self, key: bytes, version: str) -> None:
-        delete_version: _DeleteVersion | None = getattr(self._store, "delete_version", None)
+        delete_version: _DeleteVersion | None = getattr(self.store, "delete_version", None)
         if delete_version is not None:
             await delete_version(key, version)
 
     async def _delete(self, key: bytes, condition: Condition) -> str | None:
         """Delete, and say by which marker, where the store can."""
-        marking: _DeleteMarking | None = getattr(self._store, "delete_marking", None)
+        marking: _DeleteMarking | None = getattr(self.store, "delete_marking", None)
         if marking is not None:
             return await marking(key, condition)
-        await self._store.delete(key, condition)
+        await self.store.delete(key, condition)
         return None
 
-    def _key(self, name: bytes) -> bytes:
+    def key(self, name: bytes) -> bytes:
+        """The key of this name, which will be removed."""
         key = FOLDER + self._name + b"-" + name
         if key not in self._keys:
             self._keys.append(key)
         return key
 
-    async def _put(self, name: bytes, writing: Writing | None = None) -> bytes:
-        key = self._key(name)
-        written = await self._store.write(key, _BODY, writing or Writing())
-        self._note(key, written.version_id)
+    async def put(self, name: bytes, writing: Writing | None = None) -> bytes:
+        """Write the trial object of this name; its key."""
+        key = self.key(name)
+        written = await self.store.write(key, _BODY, writing or Writing())
+        self.note(key, written.version_id)
         return key
 
-    def _note(self, key: bytes, version_id: str | None) -> None:
+    def note(self, key: bytes, version_id: str | None) -> None:
+        """A write made this version, which will be removed."""
         if version_id is not None:
             self._versioned = True
             self._versions.setdefault(key, []).append(version_id)
@@ -184,11 +192,11 @@ class _Probe:
         """A write that should work: what its HEAD says of ETag, metadata and checksum."""
         crc = checksums.crc64nvme(_BODY).to_bytes(8, "big")
         sent = Metadata(user={"ferryline-probe": "kept"}, system={"content-type": "text/x-ferryline"})
-        with _believing(self._store, stored_checksum=Support.UNKNOWN):  # whatever an earlier probe saw
-            key = await self._put(b"plain", Writing(metadata=sent, crc64nvme=crc))
+        with _believing(self.store, stored_checksum=Support.UNKNOWN):  # whatever an earlier probe saw
+            key = await self.put(b"plain", Writing(metadata=sent, crc64nvme=crc))
         # Checksums are only asked for where they are believed: look as if they were.
-        with _believing(self._store, stored_checksum=Support.HONOURED):
-            stat = await self._store.head(key)
+        with _believing(self.store, stored_checksum=Support.HONOURED):
+            stat = await self.store.head(key)
         if stat is None:
             return Support.UNKNOWN, True, Support.UNKNOWN
         etag = stat.entry.token.etag == hashlib.md5(_BODY).hexdigest().encode()
@@ -206,56 +214,56 @@ class _Probe:
     async def _wrong_checksum(self) -> bool:
         """Whether a checksum of other bytes is refused."""
         try:
-            await self._put(b"wrong-checksum", Writing(crc64nvme=b"\x00" * 8))
+            await self.put(b"wrong-checksum", Writing(crc64nvme=b"\x00" * 8))
         except (errors.ObjectFailed, errors.RetryLater) as refusal:
-            return _is_digest(refusal)
+            return ends.is_digest(refusal)
         return False
 
     async def _content_md5(self) -> bool:
         try:
-            await self._put(b"content-md5", Writing(md5=_WRONG))
+            await self.put(b"content-md5", Writing(md5=_WRONG))
         except (errors.ObjectFailed, errors.RetryLater) as refusal:
-            return _is_digest(refusal)
+            return ends.is_digest(refusal)
         return False
 
     async def _read_if_match(self) -> bool:
-        key = await self._put(b"read")
-        return await _read_refused(self._store, key, Pin(Token(b"0" * 32, 0)))
+        key = await self.put(b"read")
+        return await _read_refused(self.store, key, Pin(Token(b"0" * 32, 0)))
 
     async def _write_if_none_match(self) -> bool:
         """Whether a second first write is refused, and a first one is not."""
-        await _must_pass(self._put(b"none-match", Writing(condition=_ABSENT)))
-        return await _refused(self._put(b"none-match", Writing(condition=_ABSENT)))
+        await ends.must_pass(self.put(b"none-match", Writing(condition=_ABSENT)))
+        return await ends.refused(self.put(b"none-match", Writing(condition=_ABSENT)))
 
     async def _write_if_match(self) -> bool:
         """Whether a write over another state is refused, and over the right one is not.
 
         radosgw 16 compares the quotes too, so that no ETag it was told is ever the right one.
         """
-        key = await self._put(b"match")
-        if not await _refused(self._put(b"match", Writing(condition=_NO_SUCH))):
+        key = await self.put(b"match")
+        if not await ends.refused(self.put(b"match", Writing(condition=_NO_SUCH))):
             return False
-        stat = await self._store.head(key)
+        stat = await self.store.head(key)
         right = Condition(etag=None if stat is None else stat.entry.token.etag)
-        await _must_pass(self._put(b"match", Writing(condition=right)))
+        await ends.must_pass(self.put(b"match", Writing(condition=right)))
         return True
 
     async def _delete_if_match(self) -> bool:
         """Whether a delete of another state is refused, and of the right one is not."""
-        key = await self._put(b"delete")
+        key = await self.put(b"delete")
 
         async def delete(condition: Condition) -> None:
-            self._note(key, await self._delete(key, condition))
+            self.note(key, await self._delete(key, condition))
 
-        if not await _refused(delete(_NO_SUCH)):
+        if not await ends.refused(delete(_NO_SUCH)):
             return False
-        stat = await self._store.head(key)
-        await _must_pass(delete(Condition(etag=None if stat is None else stat.entry.token.etag)))
+        stat = await self.store.head(key)
+        await ends.must_pass(delete(Condition(etag=None if stat is None else stat.entry.token.etag)))
         return True
 
     async def _object_size(self) -> bool:
         """Whether a Complete that announces another size than its parts have is refused."""
-        with _believing(self._store, mpu_object_size=Support.HONOURED):
+        with _believing(self.store, mpu_object_size=Support.HONOURED):
             try:
                 await self._uploaded(b"size", ALWAYS, len(_BODY) + 1)
             except errors.ObjectFailed as refusal:
@@ -268,74 +276,41 @@ class _Probe:
 
     async def _complete_if_none_match(self) -> bool:
         """The same as for a write, of CompleteMultipartUpload."""
-        await _must_pass(self._uploaded(b"complete-none", _ABSENT))
-        return await _refused(self._uploaded(b"complete-none", _ABSENT))
+        await ends.must_pass(self._uploaded(b"complete-none", _ABSENT))
+        return await ends.refused(self._uploaded(b"complete-none", _ABSENT))
 
     async def _complete_if_match(self) -> bool:
-        key = await self._put(b"complete-match")
-        if not await _refused(self._uploaded(b"complete-match", _NO_SUCH)):
+        key = await self.put(b"complete-match")
+        if not await ends.refused(self._uploaded(b"complete-match", _NO_SUCH)):
             return False
-        stat = await self._store.head(key)
+        stat = await self.store.head(key)
         right = Condition(etag=None if stat is None else stat.entry.token.etag)
-        await _must_pass(self._uploaded(b"complete-match", right))
+        await ends.must_pass(self._uploaded(b"complete-match", right))
         return True
 
     async def _uploaded(self, name: bytes, condition: Condition, size_bytes: int = len(_BODY)) -> bytes:
         """An object made by an upload of one part, which announces `size_bytes`; its key."""
-        key = self._key(name)
+        key = self.key(name)
         layout = Layout(len(_BODY), len(_BODY))
         try:
-            upload = await self._store.create_upload(key, layout, Writing())
+            upload = await self.store.create_upload(key, layout, Writing())
         except errors.FerrylineError:
             self._lost_upload = True  # it may have been opened, though no answer names it
             raise
         try:
-            part = await self._store.upload_part(upload, layout.span(1), _BODY)
-            written = await self._store.complete_upload(
+            part = await self.store.upload_part(upload, layout.span(1), _BODY)
+            written = await self.store.complete_upload(
                 upload, Completion((part,), size_bytes, Writing(condition=condition))
             )
         finally:
-            await _tried(lambda: self._store.abort_upload(upload))
-        self._note(key, written.version_id)
+            await ends.tried(lambda: self.store.abort_upload(upload))
+        self.note(key, written.version_id)
         return key
 
     async def _part_number(self) -> bool:
         key = await self._uploaded(b"parts", ALWAYS)
-        stat = await self._store.head(key)
-        return stat is not None and await _counts_parts(self._store, stat.entry)
-
-
-async def _refused(write: Awaitable[object]) -> bool:
-    """Whether a write whose condition does not hold is refused for that."""
-    try:
-        await write
-    except errors.DestinationChanged:
-        return True
-    return False
-
-
-async def _must_pass(write: Awaitable[object]) -> None:
-    """A write whose condition holds. Raises Unsupported where it is refused all the same."""
-    try:
-        await write
-    except errors.DestinationChanged as refusal:
-        raise errors.Unsupported(
-            "the endpoint refuses every such precondition, also one that holds", key=refusal.key
-        ) from refusal
-
-
-def _is_digest(refusal: errors.FerrylineError) -> bool:
-    return isinstance(refusal, errors.DigestMismatch) or refusal.kind == "digest-mismatch"
-
-
-async def _support(trial: Awaitable[bool]) -> Support:
-    """A trial's answer: true is honoured, false is ignored; an error that is not about it is unknown."""
-    try:
-        return Support.HONOURED if await trial else Support.IGNORED
-    except errors.Unsupported:
-        return Support.UNSUPPORTED
-    except (errors.ObjectFailed, errors.RetryLater):
-        return Support.UNKNOWN
+        stat = await self.store.head(key)
+        return stat is not None and await _counts_parts(self.store, stat.entry)
 
 
 async def _read_refused(store: Store, key: bytes, wrong: Pin) -> bool:
@@ -372,15 +347,3 @@ def _believing(store: Store, **supports: Support) -> Iterator[None]:
         yield
     finally:
         learn(before)
-
-
-async def _tried(work: Callable[[], Awaitable[R]]) -> R | None:
-    """Clean up, three times if need be; None when it cannot be done."""
-    for _ in range(_CLEANING_ATTEMPTS):
-        try:
-            return await work()
-        except errors.ObjectFailed:
-            return None
-        except errors.RetryLater:
-            continue
-    return None

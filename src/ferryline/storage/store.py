@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
 from ferryline.model.digest import Digest
@@ -63,12 +64,16 @@ class Received:
     shared: bool = False
 
 
+_NO_TAGS: Mapping[str, str] = MappingProxyType({})
+
+
 @dataclass(frozen=True, slots=True)
 class Writing:
     """What a write carries besides bytes.
 
     `md5` (raw) is sent as Content-MD5 when given; `crc64nvme` (raw, big endian) as a checksum
     header where the endpoint takes it. `modified_ns` is what a file's mtime is set to (files only).
+    `tags` go with the object where the store takes any; the location's own win over equal names.
     """
 
     metadata: Metadata = field(default_factory=Metadata)
@@ -76,6 +81,7 @@ class Writing:
     md5: bytes | None = None
     crc64nvme: bytes | None = None
     modified_ns: int | None = None
+    tags: Mapping[str, str] = field(default_factory=lambda: _NO_TAGS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,12 +127,18 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class CopySource:
-    """The source of a server-side copy: another bucket's absolute key, pinned."""
+    """The source of a server-side copy: another bucket's absolute key, pinned.
+
+    `tagged` says that it has tags, which a copy would carry along unless it is told not to.
+    `account_id` is whose bucket it must be, where that was declared.
+    """
 
     bucket: str
     key: bytes
     token: Token
     size_bytes: int
+    tagged: bool = False
+    account_id: str | None = None
 
 
 @runtime_checkable
@@ -149,6 +161,19 @@ class Heads(Protocol):
 
     async def head(self, key: bytes, version_id: str | None = None) -> Stat | None:
         """The object's state, or None when it is not there. `AccessRefused` is not "not there"."""
+        ...
+
+
+@runtime_checkable
+class Tags(Protocol):
+    """Tells and sets an object's tags. Only some stores have any: wrappers pass the verbs on."""
+
+    async def tags(self, key: bytes, version_id: str | None = None) -> Mapping[str, str]:
+        """Every tag of the object, or of that version. `Unsupported` where the endpoint has no tags."""
+        ...
+
+    async def set_tags(self, key: bytes, tags: Mapping[str, str]) -> None:
+        """Put these (and the location's own) in place of all tags of the object that is there now."""
         ...
 
 
@@ -216,7 +241,7 @@ class Parts(Protocol):
 
 @runtime_checkable
 class Copies(Protocol):
-    """Server-side copies. Nothing uses them yet but the verbs are whole."""
+    """Server-side copies: no byte comes here."""
 
     async def copy_from(self, key: bytes, source: CopySource, writing: Writing) -> Written:
         """Copy up to 5 GiB; a 200 without a parsable ETag is a failure (`RetryLater`)."""

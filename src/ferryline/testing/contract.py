@@ -22,12 +22,21 @@ pytest.register_assert_rewrite(
     "ferryline.testing.contract_listing",
     "ferryline.testing.contract_objects",
     "ferryline.testing.contract_parts",
+    "ferryline.testing.contract_tags",
 )
 
-from ferryline.testing import contract_listing, contract_objects, contract_parts  # noqa: E402 - see above
+from ferryline.testing import (  # noqa: E402 - see above
+    contract_listing,
+    contract_objects,
+    contract_parts,
+    contract_tags,
+)
 
 
 class StoreContract(
-    contract_listing.ListingContract, contract_objects.ObjectContract, contract_parts.PartContract
+    contract_listing.ListingContract,
+    contract_objects.ObjectContract,
+    contract_parts.PartContract,
+    contract_tags.TagContract,
 ):
     """Every promise of `ferryline.storage.store` that can be seen from outside."""

@@ -13,7 +13,7 @@ from ferryline.model.entry import Entry
 from ferryline.model.key import printable
 from ferryline.model.outcome import Failed, Outcome, Transferred, Vanished
 from ferryline.storage.capabilities import Support
-from ferryline.transfer import parts, small
+from ferryline.transfer import parts, server_side, small
 from ferryline.transfer.budget import Budget
 from ferryline.transfer.crew import crew
 from ferryline.transfer.leftovers import Leftovers
@@ -91,6 +91,10 @@ class _Carrier:
             trip.entry = now
 
     async def _send(self, trip: Trip) -> Transferred:
+        if self._passage.server_side.on:
+            done = await server_side.send(self._passage, trip)
+            if done is not None:
+                return done
         if self._is_small(trip.entry):
             return await small.send(self._passage, trip)
         return await parts.send(self._passage, trip)

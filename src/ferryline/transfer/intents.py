@@ -9,6 +9,7 @@ import binascii
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -30,7 +31,7 @@ class Intent:
     """Which source state goes where in which parts. `upload_id` is None until the store told it.
 
     `before` holds the ids of uploads of that key that were there already, None when unknown.
-    `carries` is a digest of the metadata, which is fixed when an upload is opened.
+    `carries` is a digest of metadata and tags, which are fixed when an upload is opened.
     """
 
     name: str
@@ -97,9 +98,11 @@ def state_of(entry: Entry) -> Entry:
     return Entry(entry.key, entry.size_bytes, kept)
 
 
-def carries(metadata: Metadata) -> str:
+def carries(metadata: Metadata, tags: Mapping[str, str]) -> str:
     """A digest of what travels with the bytes, so that no intent holds it in clear."""
     told = [sorted(metadata.user.items()), sorted(metadata.system.items())]
+    if tags:
+        told.append(sorted(tags.items()))
     return hashlib.sha256(json.dumps(told).encode("utf-8", "surrogatepass")).hexdigest()
 
 

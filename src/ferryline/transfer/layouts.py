@@ -29,6 +29,8 @@ class Limits:
     preferred_bytes: int
     part_bytes_min: int
     buffer_bytes_max: int
+    kept_bytes_max: int = span.PART_BUDGET_BYTES
+    """The largest part of somebody else's layout that is kept."""
 
     @property
     def bound_by_s3(self) -> bool:
@@ -67,7 +69,7 @@ def choose(size_bytes: int, etag: bytes | None, first_part_bytes: int | None, li
 
 
 def _fits(layout: Layout, limits: Limits) -> bool:
-    if layout.part_bytes > min(span.PART_BUDGET_BYTES, limits.buffer_bytes_max):
+    if layout.part_bytes > min(limits.kept_bytes_max, limits.buffer_bytes_max):
         return False
     return layout.count == 1 or (
         layout.part_bytes >= limits.part_bytes_min
@@ -87,33 +89,53 @@ async def learn(passage: Passage, trip: Trip) -> Shape:
 
     What comes with the look (metadata, version id) belongs to the state that is then read.
     """
-    source, entry = passage.ends.source, trip.entry
-    etag = entry.token.etag
-    stat: Stat | None = None
-    first_part_bytes: int | None = None
+    entry = trip.entry
+    stat = await first_part(passage, entry)
+    first_part_bytes = stat.entry.size_bytes if stat is not None else None
+    if stat is None:
+        stat = await look(passage, entry)
+    else:
+        _check_state(passage, entry, stat)
+    layout = choose(entry.size_bytes, entry.token.etag, first_part_bytes, limits_of(passage))
+    _refuse_unbuffered(passage, trip, layout)
+    return Shape(stat, Entry(entry.key, entry.size_bytes, stat.entry.token, entry.storage_class), layout)
+
+
+async def first_part(passage: Passage, entry: Entry) -> Stat | None:
+    """A look at the first part of an object that was uploaded in several; None where that tells nothing."""
+    source, etag = passage.ends.source, entry.token.etag
     head_part = head_part_of(source)
     if (
-        head_part is not None
-        and etag is not None
-        and digest.part_count(etag) is not None
-        and source.capabilities.part_number not in _NO_PART_NUMBER
+        head_part is None
+        or etag is None
+        or digest.part_count(etag) is None
+        or source.capabilities.part_number in _NO_PART_NUMBER
     ):
-        try:
-            stat = await head_part(entry.key, Pin(entry.token), 1)
-        except errors.ObjectFailed:
-            # Servers treat partNumber in odd ways (one compares If-Match with the part's own ETag):
-            # what is true of the object is asked for below.
-            stat = None
-        first_part_bytes = stat.entry.size_bytes if stat is not None else None
+        return None
+    try:
+        return await head_part(entry.key, Pin(entry.token), 1)
+    except errors.ObjectFailed:
+        # Servers treat partNumber in odd ways (one compares If-Match with the part's own ETag):
+        # what is true of the object is asked for elsewhere.
+        return None
+
+
+async def look(passage: Passage, entry: Entry) -> Stat:
+    """HEAD of the source. Raises ObjectMissing and ObjectChanged where it is not the state of `entry`."""
+    source = passage.ends.source
+    stat = await source.head(entry.key, entry.token.version_id)
     if stat is None:
-        stat = await source.head(entry.key, entry.token.version_id)
-        if stat is None:
-            raise errors.ObjectMissing(
-                f"{printable(entry.key)} is no longer in {source.place}", key=entry.key, place=source.place
-            )
-        if stat.entry.size_bytes != entry.size_bytes:
-            raise changed(entry, source.place, f"it has {stat.entry.size_bytes} bytes now")
-    seen = stat.entry.token
+        raise errors.ObjectMissing(
+            f"{printable(entry.key)} is no longer in {source.place}", key=entry.key, place=source.place
+        )
+    if stat.entry.size_bytes != entry.size_bytes:
+        raise changed(entry, source.place, f"it has {stat.entry.size_bytes} bytes now")
+    _check_state(passage, entry, stat)
+    return stat
+
+
+def _check_state(passage: Passage, entry: Entry, stat: Stat) -> None:
+    source, etag, seen = passage.ends.source, entry.token.etag, stat.entry.token
     if seen.etag != etag or (etag is None and not same_state(entry.token, seen)):
         raise changed(entry, source.place, "it was replaced since it was listed")
     if stat.archived:
@@ -123,9 +145,6 @@ async def learn(passage: Passage, trip: Trip) -> Shape:
             key=entry.key,
             place=source.place,
         )
-    layout = choose(entry.size_bytes, etag, first_part_bytes, limits_of(passage))
-    _refuse_unbuffered(passage, trip, layout)
-    return Shape(stat, Entry(entry.key, entry.size_bytes, seen, entry.storage_class), layout)
 
 
 def limits_of(passage: Passage) -> Limits:

@@ -5,15 +5,17 @@ asked for here, each by a function of its own.
 """
 
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Set
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Set
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Protocol
 
 from ferryline.clock import Clock
 from ferryline.model import event, span
 from ferryline.model.entry import Stat
-from ferryline.policy.options import Mtime, ObjectMetadata
+from ferryline.model.place import S3Location
+from ferryline.policy.options import Mtime, ObjectMetadata, ObjectTags, Options
 from ferryline.storage.capabilities import Capabilities
 from ferryline.storage.store import Part, Pin, Received, Store, Upload
 
@@ -56,6 +58,28 @@ StreamPart = Callable[[Upload, span.Span, AsyncIterator[bytes]], Awaitable[Part]
 """Send one part as its chunks come; they must add up to the span's size."""
 
 
+AskTags = Callable[[bytes, str | None], Awaitable[Mapping[str, str]]]
+"""Every tag of an object, or of one of its versions."""
+SetTags = Callable[[bytes, Mapping[str, str]], Awaitable[None]]
+"""Give the object that is there these tags, and the location's own, in place of all others."""
+
+
+def ask_tags_of(source: "SourceEnd") -> AskTags | None:
+    """`tags`, where the source has it."""
+    return getattr(source, "tags", None)
+
+
+def set_tags_of(destination: Store) -> SetTags | None:
+    """`set_tags`, where the destination has it."""
+    return getattr(destination, "set_tags", None)
+
+
+def own_tags_of(destination: Store) -> Mapping[str, str]:
+    """The tags that the location itself gives to everything it stores."""
+    where = getattr(destination, "location", None)
+    return where.writing.tags if isinstance(where, S3Location) else {}
+
+
 def head_part_of(source: "SourceEnd") -> HeadPart | None:
     """`head_part`, where the source has it. Wrappers pass such verbs on, so only asking tells."""
     return getattr(source, "head_part", None)
@@ -77,16 +101,49 @@ def stream_part_of(destination: Store) -> StreamPart | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """The source's folder as the destination's endpoint can name it, to copy from it by itself.
+
+    `account_id` is whose bucket it must be, where that was declared.
+    """
+
+    bucket: str
+    prefix: bytes = b""
+    account_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Ends:
-    """Where bytes come from and where they go, both behind their wrappers."""
+    """Where bytes come from and where they go, both behind their wrappers.
+
+    With an `origin` both are one endpoint's and one identity's: objects are copied there, not through here.
+    """
 
     source: SourceEnd
     destination: Store
+    origin: Origin | None = None
 
 
 def same_key(key: bytes) -> bytes:
     """The key at the destination is the key at the source."""
     return key
+
+
+class TagsKept(Enum):
+    """What becomes of an object's tags."""
+
+    NO = auto()
+    WHERE_POSSIBLE = auto()
+    """Where an end has no tags, that is said once and objects go without."""
+    ALWAYS = auto()
+    """Where an end has no tags, a tagged object fails."""
+
+    @staticmethod
+    def of(options: Options) -> "TagsKept":
+        """A person who wrote PRESERVE means it; the default is no reason to fail."""
+        if options.object_tags is ObjectTags.NONE:
+            return TagsKept.NO
+        return TagsKept.ALWAYS if "object_tags" in options.given else TagsKept.WHERE_POSSIBLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,5 +164,6 @@ class Manner:
     part_bytes: int = 16 * span.MIB
     metadata: ObjectMetadata = ObjectMetadata.PRESERVE
     mtime: Mtime = Mtime.PRESERVE
+    tags: TagsKept = TagsKept.WHERE_POSSIBLE
     rename: Callable[[bytes], bytes] = same_key
     changed_rounds: int = 3

@@ -32,6 +32,7 @@ async def send(passage: Passage, trip: Trip) -> Transferred:
         metadata=carried.metadata(shape.stat, passage.ends, passage.manner),
         condition=_condition(passage, trip),
         modified_ns=carried.modified_ns(shape.stat, passage.manner),
+        tags=await passage.tagging.of(trip.key, shape.stat),
     )
     for start in range(1, STARTS + 1):
         try:
@@ -45,7 +46,9 @@ async def send(passage: Passage, trip: Trip) -> Transferred:
 
 async def _open(passage: Passage, trip: Trip, shape: Shape, writing: Writing) -> Opened:
     try:
-        return await uploads.open_or_resume(passage, trip, shape, writing)
+        return await passage.tagging.written(
+            trip.key, writing, lambda one: uploads.open_or_resume(passage, trip, shape, one)
+        )
     except (errors.ObjectMissing, errors.ObjectChanged) as strange:
         raise refused(strange) from strange
 
@@ -62,11 +65,11 @@ async def _through(
             metadata=writing.metadata,
             etag=digest.etag_of_parts(one.md5 for one in delivered.sums),
             crc64nvme=digesting.combined_crc(delivered.sums),
-            replaces=trip.copy.replaces,
+            replaces=trip.against.replaces,
         )
         _compare(passage, trip, shape, sent)
         written = await _complete(passage, opened, delivered, sent, writing)
-        found = await _looked(passage, sent, written)
+        found = await _looked(passage, sent, written, writing)
     except (errors.ObjectFailed, errors.RetryLater):
         await uploads.give_up(passage, opened)
         raise
@@ -116,7 +119,7 @@ def _compare(passage: Passage, trip: Trip, shape: Shape, sent: Sent) -> None:
 
 def _condition(passage: Passage, trip: Trip) -> Condition:
     known = passage.ends.destination.capabilities
-    return condition(trip.copy, known.complete_if_none_match, known.complete_if_match)
+    return condition(trip.against, known.complete_if_none_match, known.complete_if_match)
 
 
 async def _complete(
@@ -141,16 +144,18 @@ async def _complete(
         raise refused(strange) from strange
 
 
-async def _looked(passage: Passage, sent: Sent, written: Written | Found) -> Found:
+async def _looked(passage: Passage, sent: Sent, written: Written | Found, writing: Writing) -> Found:
     crash.point("upload.completed")
-    if isinstance(written, Found):
-        return written
-    if written.token is not None:  # files: it was seen in place, and the answer is its whole token
+    if isinstance(written, Written) and written.token is not None:
+        # Files: it was seen in place, and the answer is its whole token.
         return Found(Entry(sent.key, sent.size_bytes, written.token), None)
     try:
-        return await settle.look(passage.ends.destination, sent)
+        found = written if isinstance(written, Found) else await settle.look(passage.ends.destination, sent)
+        if found.stat is not None:
+            await passage.tagging.settled(sent.key, writing, found.stat)
     except (errors.ObjectMissing, errors.ObjectChanged) as strange:
         raise refused(strange) from strange
+    return found
 
 
 async def _settled(passage: Passage, sent: Sent, cause: errors.FerrylineError) -> Found:

@@ -3,7 +3,7 @@
 Made by `carry`; the lanes get it. Only counters change in a `Passage` and a `Trip`.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ferryline import errors
 from ferryline.model import digest, span
@@ -16,10 +16,12 @@ from ferryline.storage.store import ALWAYS, Condition
 from ferryline.transfer.budget import Budget
 from ferryline.transfer.claims import Claims
 from ferryline.transfer.digesting import Sums
+from ferryline.transfer.endpoint import ServerSide
 from ferryline.transfer.leftovers import Leftovers
 from ferryline.transfer.manner import Ends, Manner
 from ferryline.transfer.motion import Motion
 from ferryline.transfer.refusals import Refusals
+from ferryline.transfer.tagging import Tagging
 
 _SECOND = 1_000_000_000
 
@@ -37,11 +39,15 @@ class Passage:
     buffer_bytes_max: int = field(init=False)
     """The largest piece of an object that is held in memory whole."""
     claims: Claims = field(init=False)
+    tagging: Tagging = field(init=False)
+    server_side: ServerSide = field(init=False)
     etags_are_opaque: bool = field(init=False, default=False)
     """An object read twice alike was not what its ETag says: the source's ETags of MD5 form are none."""
 
     def __post_init__(self) -> None:
         self.claims = Claims(self.ends.destination)
+        self.tagging = Tagging(self.ends, self.manner)
+        self.server_side = ServerSide(self.ends, self.manner)
         self.buffer_bytes_max = min(span.PART_BUDGET_BYTES, self.budget.total_bytes)
 
 
@@ -54,6 +60,13 @@ class Trip:
     entry: Entry
     bytes_read: int = 0
     bytes_written: int = 0
+    ours: Entry | None = None
+    """What an attempt of ours put there that turned out wrong: the next one replaces that."""
+
+    @property
+    def against(self) -> Copy:
+        """The copy as it must be done now: `replaces` is what lies there by now."""
+        return self.copy if self.ours is None else replace(self.copy, replaces=self.ours)
 
     def source_seen(self, seen: Entry) -> Entry:
         """The source entry to record: the listed one while it names the same state, because a listing

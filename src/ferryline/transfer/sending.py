@@ -50,7 +50,7 @@ async def deliver(passage: Passage, trip: Trip, shape: Shape, opened: Opened) ->
             for _ in range(at_once):
                 group.create_task(sender.serve(numbers))
     except BaseExceptionGroup as several:
-        raise _worst(several) from several
+        raise worst(several) from several
     order = range(1, layout.count + 1)
     return Delivered(
         tuple(sender.parts[number] for number in order), tuple(sender.sums[number] for number in order)
@@ -164,7 +164,7 @@ _SEVERITY = (
 )
 
 
-def _worst(several: BaseExceptionGroup[BaseException]) -> BaseException:
+def worst(several: BaseExceptionGroup[BaseException]) -> BaseException:
     """The one error to act on; the others are its consequences or will show again."""
     for kind in _SEVERITY:
         for one in several.exceptions:

@@ -35,6 +35,8 @@ class Found:
 
     entry: Entry
     proof: Evidence | None
+    stat: Stat | None = None
+    """What the look said beside."""
 
 
 def proof_of(stat: Stat, sent: Sent, known: Capabilities) -> Evidence | None:
@@ -70,7 +72,7 @@ async def look(destination: Store, sent: Sent) -> Found:
     stat = await destination.head(sent.key)
     if stat is None or contradicts(stat, sent, destination.capabilities):
         raise _replaced(destination, sent)
-    return Found(stat.entry, proof_of(stat, sent, destination.capabilities))
+    return Found(stat.entry, proof_of(stat, sent, destination.capabilities), stat)
 
 
 async def settle(destination: Store, sent: Sent, cause: errors.FerrylineError) -> Found:
@@ -90,12 +92,12 @@ async def settle(destination: Store, sent: Sent, cause: errors.FerrylineError) -
     possible = right_metadata and not contradicts(stat, sent, known)
     proof = proof_of(stat, sent, known) if possible else None
     if proof is not None:
-        return Found(stat.entry, proof)
+        return Found(stat.entry, proof, stat)
     if sent.replaces is not None and same_state(sent.replaces.token, stat.entry.token):
         raise cause
     if not possible or not await _reads_the_same(destination, stat.entry, sent):
         raise _replaced(destination, sent) from cause
-    return Found(stat.entry, Evidence.READ_BACK)
+    return Found(stat.entry, Evidence.READ_BACK, stat)
 
 
 async def _reads_the_same(destination: Store, entry: Entry, sent: Sent) -> bool:

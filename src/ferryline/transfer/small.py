@@ -123,20 +123,23 @@ async def _write(passage: Passage, trip: Trip, received: Received, sums: Sums) -
     known = destination.capabilities
     writing = Writing(
         metadata=carried.metadata(received.stat, passage.ends, manner),
-        condition=condition(trip.copy, known.write_if_none_match, known.write_if_match),
+        condition=condition(trip.against, known.write_if_none_match, known.write_if_match),
         md5=sums.md5 if known.content_md5 in _MAY_TAKE_MD5 else None,
         crc64nvme=sums.crc64nvme if known.stored_checksum.honoured else None,
         modified_ns=carried.modified_ns(received.stat, manner),
+        tags=await passage.tagging.of(trip.key, received.stat),
     )
     found: Found | None = None
     written = Written(None)
     crash.point("object.writing")
     try:
-        written = await destination.write(trip.key, received.body, writing)
+        written = await passage.tagging.written(
+            trip.key, writing, lambda one: destination.write(trip.key, received.body, one)
+        )
     except (errors.RetryLater, errors.DestinationChanged) as cause:
         # The answer may be lost, or a repetition may have met the first attempt's own effect.
         sent = Sent(
-            trip.key, sums.size_bytes, writing.metadata, sums.etag, sums.crc64nvme, trip.copy.replaces
+            trip.key, sums.size_bytes, writing.metadata, sums.etag, sums.crc64nvme, trip.against.replaces
         )
         found = await settle(destination, sent, cause)
     except (errors.ObjectMissing, errors.ObjectChanged) as strange:

@@ -73,7 +73,7 @@ def _intent(passage: Passage, trip: Trip, shape: Shape, writing: Writing) -> Int
         key=trip.key,
         entry=intents.state_of(trip.entry),
         part_bytes=shape.layout.part_bytes,
-        carries=intents.carries(writing.metadata),
+        carries=intents.carries(writing.metadata, writing.tags),
         written_at=manner.clock.now(),
     )
 

@@ -116,6 +116,8 @@ class _Prover:
         there = done.destination
         if there is not None and self._relisting.head_is_exact:
             return Match(done.source, there, done.proof, done.digest)
+        if done.proof is Evidence.SERVER_COPY:
+            return None  # equal ETags of a server-side copy prove nothing: the ledger must know its token
         etag = there.token.etag if there is not None else done.etag
         if done.action.replaces is None and (
             digest.compare_etags(done.source.token.etag, etag) is Comparison.EQUAL

@@ -60,14 +60,18 @@ def supports(found):
     return {name: getattr(found, name) for name in SUPPORTS}
 
 
-WRITES = {"write_if_none_match", "write_if_match"}
+WRITES = {"write_if_none_match", "write_if_match", "copy_if_none_match", "copy_if_match"}
+COPIES = {"copy_source_if_match", "copy_if_none_match", "copy_if_match"}
 COMPLETES = {"complete_if_none_match", "complete_if_match"}
 SEEN = {
     Lie.IGNORES_READ_IF_MATCH: (IGNORED, {"read_if_match"}),
     Lie.IGNORES_WRITE_PRECONDITIONS: (IGNORED, WRITES),
     Lie.IGNORES_COMPLETE_PRECONDITIONS: (IGNORED, COMPLETES),
     Lie.IGNORES_DELETE_PRECONDITIONS: (IGNORED, {"delete_if_match"}),
-    Lie.IGNORES_COPY_PRECONDITIONS: (HONOURED, set()),
+    Lie.IGNORES_COPY_PRECONDITIONS: (IGNORED, {"copy_source_if_match"}),
+    Lie.IGNORES_TAGGING: (IGNORED, {"tagging"}),
+    Lie.REFUSES_TAGGING: (UNSUPPORTED, {"tagging"}),
+    Lie.REFUSES_COPIES: (UNSUPPORTED, COPIES),
     Lie.REFUSES_WRITE_PRECONDITIONS: (UNSUPPORTED, WRITES | COMPLETES | {"delete_if_match"}),
     Lie.IGNORES_CHECKSUMS: (IGNORED, {"stored_checksum"}),
     Lie.ECHOES_CHECKSUMS: (IGNORED, {"stored_checksum"}),
@@ -109,7 +113,8 @@ async def test_each_lie_is_seen_and_nothing_else(server, lie, bucket):
 
 @pytest.mark.parametrize("bucket", ["plain", "kept"])
 async def test_an_endpoint_that_lies_in_every_way_is_believed_in_none(server, bucket):
-    server.lie(*(set(Lie) - {Lie.REFUSES_WRITE_PRECONDITIONS}))
+    refusals = {Lie.REFUSES_WRITE_PRECONDITIONS, Lie.REFUSES_TAGGING, Lie.REFUSES_COPIES}
+    server.lie(*(set(Lie) - refusals))
     found = await probed(server, bucket)
     assert set(supports(found).values()) == {IGNORED}
 

@@ -193,12 +193,13 @@ async def copies(source, destination=None):
     ]
 
 
-async def outcomes(actions, source, destination, how=None, leftovers=None):
+async def outcomes(actions, source, destination, how=None, leftovers=None, origin=None):
     """Every outcome by key; each copy must have exactly one."""
     actions = list(actions)
     found = {}
+    ends = Ends(source, destination, origin)
     async with aclosing(
-        transfer(each(actions), Ends(source, destination), how if how is not None else manner(), leftovers)
+        transfer(each(actions), ends, how if how is not None else manner(), leftovers)
     ) as stream:
         async for one in stream:
             assert one.key not in found
@@ -207,8 +208,8 @@ async def outcomes(actions, source, destination, how=None, leftovers=None):
     return found
 
 
-async def copied(source, destination, how=None, leftovers=None):
-    return await outcomes(await copies(source, destination), source, destination, how, leftovers)
+async def copied(source, destination, how=None, leftovers=None, origin=None):
+    return await outcomes(await copies(source, destination), source, destination, how, leftovers, origin)
 
 
 async def deletions(candidates, source, destination, how=None):

@@ -17,8 +17,14 @@ from ferryline.storage.store import ALWAYS, CopySource, Part, Upload, Writing, W
 COPY_BYTES_MAX = PART_BYTES_MAX
 
 
-async def copy_object(client: Client, key: bytes, source: CopySource, writing: Writing) -> Written:
-    """CopyObject with the metadata of `writing`. More than 5 GiB raises ObjectFailed before any request."""
+async def copy_object(
+    client: Client, key: bytes, source: CopySource, writing: Writing, *, takes_checksum: bool
+) -> Written:
+    """CopyObject with the metadata and tags of `writing` and with none of the source's.
+
+    More than 5 GiB raises ObjectFailed before any request. `takes_checksum` asks the endpoint to compute
+    and keep a CRC64NVME of the whole copy, whatever checksum the source has.
+    """
     if source.size_bytes > COPY_BYTES_MAX:
         raise errors.ObjectFailed(
             f"CopyObject takes at most {COPY_BYTES_MAX} bytes and the source has {source.size_bytes}",
@@ -41,8 +47,11 @@ async def copy_object(client: Client, key: bytes, source: CopySource, writing: W
         works_long=True,
         permission="s3:PutObject here and s3:GetObject at the source",
     )
-    if client.location.writing.tags:
+    if source.tagged or "x-amz-tagging" in call.headers:
         call.headers["x-amz-tagging-directive"] = "REPLACE"
+        call.permission = "s3:PutObject and s3:PutObjectTagging here and s3:GetObject at the source"
+    if takes_checksum:
+        call.headers["x-amz-checksum-algorithm"] = "CRC64NVME"
     answer = await _send(client, call, only_source=writing.condition == ALWAYS)
     root = result_of(client, call, answer, "CopyObjectResult")
     return written_of(answer, _etag(client, call, root))
@@ -82,6 +91,8 @@ def _source(source: CopySource) -> dict[str, str]:
     if source.token.version_id:
         where += f"?versionId={source.token.version_id}"
     wanted = {"x-amz-copy-source": where}
+    if source.account_id:
+        wanted["x-amz-source-expected-bucket-owner"] = source.account_id
     if source.token.etag:
         wanted["x-amz-copy-source-if-match"] = headers.quoted(source.token.etag)
     return wanted

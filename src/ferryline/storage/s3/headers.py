@@ -9,8 +9,9 @@ import re
 from collections.abc import Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
+from ferryline import errors
 from ferryline.model.digest import Algorithm, Digest
 from ferryline.model.entry import Entry, Metadata, Stat, Token
 from ferryline.model.place import S3Writing
@@ -26,6 +27,7 @@ SYSTEM = (
     b"cache-control",
     b"expires",
 )
+TAGS_MAX = 10
 _USER = b"x-amz-meta-"
 _ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 _HTTP_DATE = re.compile(r"\w{3}, (\d\d) (\w{3}) (\d{4}) (\d\d):(\d\d):(\d\d) GMT")
@@ -46,15 +48,28 @@ def of_metadata(metadata: Metadata) -> dict[str, str]:
 
 
 def of_storing(writing: S3Writing) -> dict[str, str]:
-    """What the location asks of every object it stores: encryption, class, ACL, tags."""
+    """What the location asks of every object it stores: encryption, class, ACL."""
     headers = of_encryption(writing)
     if writing.storage_class:
         headers["x-amz-storage-class"] = writing.storage_class
     if writing.acl:
         headers["x-amz-acl"] = writing.acl
-    if writing.tags:
-        headers["x-amz-tagging"] = urlencode(dict(writing.tags))
     return headers
+
+
+def of_tags(writing: Writing, storing: S3Writing) -> dict[str, str]:
+    """The tags of an object, as a URL query; the location's own win. Raises ObjectFailed for too many."""
+    tags = {**writing.tags, **storing.tags}
+    if len(tags) > TAGS_MAX:
+        raise errors.ObjectFailed(
+            f"{len(tags)} tags together with those of the location ({', '.join(sorted(storing.tags))}); "
+            f"S3 takes {TAGS_MAX}"
+            if storing.tags
+            else f"{len(tags)} tags; S3 takes {TAGS_MAX}",
+            advice="use fewer tags at the source or in the location, or copy with object_tags NONE",
+            kind="too-many-tags",
+        )
+    return {"x-amz-tagging": urlencode(tags, quote_via=quote, safe="")} if tags else {}
 
 
 def of_encryption(writing: S3Writing) -> dict[str, str]:
@@ -77,8 +92,8 @@ def of_condition(condition: Condition) -> dict[str, str]:
 
 
 def of_object(writing: Writing, storing: S3Writing) -> dict[str, str]:
-    """All a new object carries, but for its digests and precondition."""
-    return {**of_metadata(writing.metadata), **of_storing(storing)}
+    """All a new object carries, but for digests and precondition. Raises ObjectFailed for too many tags."""
+    return {**of_metadata(writing.metadata), **of_storing(storing), **of_tags(writing, storing)}
 
 
 def quoted(etag: bytes) -> str:
@@ -116,6 +131,7 @@ def stat_of(key: bytes, answer: Answer, size_bytes: int) -> Stat:
     tier = answer.text(b"x-amz-archive-status")
     archived = (storage_class in _ARCHIVES or tier is not None) and 'ongoing-request="false"' not in restore
     count = answer.text(b"x-amz-mp-parts-count")
+    tags = answer.text(b"x-amz-tagging-count")
     token = Token(
         etag=bare_etag(answer.headers.get(b"etag")),
         modified_ns=http_date_ns(answer.text(b"last-modified")),
@@ -128,6 +144,7 @@ def stat_of(key: bytes, answer: Answer, size_bytes: int) -> Stat:
         encryption=answer.text(b"x-amz-server-side-encryption"),
         part_count=int(count) if count and count.isdigit() else None,
         archived=archived,
+        tag_count=int(tags) if tags and tags.isdigit() else 0,
     )
 
 

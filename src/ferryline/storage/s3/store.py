@@ -14,7 +14,7 @@ from ferryline.model.page import Page
 from ferryline.model.place import S3Location
 from ferryline.model.span import Layout, Span
 from ferryline.storage.capabilities import Capabilities, Support
-from ferryline.storage.s3 import copies, listing, objects, uploads, versions, writes
+from ferryline.storage.s3 import copies, listing, objects, tagging, uploads, versions, writes
 from ferryline.storage.s3.client import Client
 from ferryline.storage.store import (
     ALWAYS,
@@ -121,6 +121,14 @@ class S3Store:
         """GetObject in chunks of at most 128 KiB."""
         return objects.stream(self._client, key, pin, span, checksums_wanted=self._reads_checksums)
 
+    async def tags(self, key: bytes, version_id: str | None = None) -> Mapping[str, str]:
+        """GetObjectTagging."""
+        return await tagging.tags(self._client, key, version_id)
+
+    async def set_tags(self, key: bytes, tags: Mapping[str, str]) -> None:
+        """PutObjectTagging."""
+        await tagging.set_tags(self._client, key, tags)
+
     # -- writing --------------------------------------------------------------------------------
 
     async def write(self, key: bytes, body: Buffer, writing: Writing) -> Written:
@@ -192,7 +200,8 @@ class S3Store:
 
     async def copy_from(self, key: bytes, source: CopySource, writing: Writing) -> Written:
         """CopyObject."""
-        return await copies.copy_object(self._client, key, source, writing)
+        honoured = self._capabilities.stored_checksum.honoured
+        return await copies.copy_object(self._client, key, source, writing, takes_checksum=honoured)
 
     async def copy_part_from(self, upload: Upload, span: Span, source: CopySource) -> Part:
         """UploadPartCopy."""

@@ -16,7 +16,7 @@ from ferryline.storage.s3 import answer_xml, headers, sign, translate
 from ferryline.storage.s3.client import Call, Client
 from ferryline.storage.s3.http_message import Answer, Streamed
 from ferryline.storage.s3.refusal import Effect
-from ferryline.storage.s3.writes import not_a_page, result_of, written_of
+from ferryline.storage.s3.writes import not_a_page, permission_of, result_of, written_of
 from ferryline.storage.store import Buffer, Completion, Part, Upload, Writing, Written
 
 _ABORT_ROUNDS = 5
@@ -33,8 +33,8 @@ async def create(client: Client, key: bytes, writing: Writing, *, takes_checksum
         query=(("uploads", None),),
         headers=headers.of_object(writing, client.location.writing),
         effect=Effect.WRITE,
-        permission=_PERMISSION,
     )
+    call.permission = permission_of(call)
     if takes_checksum:
         call.headers["x-amz-checksum-algorithm"] = "CRC64NVME"
         call.headers["x-amz-checksum-type"] = "FULL_OBJECT"

@@ -31,6 +31,7 @@ async def write(
         effect=Effect.WRITE,
         moves_data=True,
     )
+    call.permission = permission_of(call)
     call.headers.update(headers.of_condition(writing.condition))
     if writing.md5 is not None:
         call.headers["content-md5"] = headers.base64_of(writing.md5)
@@ -39,6 +40,11 @@ async def write(
     answer = await client.send(call)
     not_a_page(client, call, answer)
     return written_of(answer)
+
+
+def permission_of(call: Call) -> str:
+    """What a write needs: setting tags is a permission of its own."""
+    return "s3:PutObject and s3:PutObjectTagging" if "x-amz-tagging" in call.headers else "s3:PutObject"
 
 
 async def delete(
@@ -86,7 +92,7 @@ async def delete_many(client: Client, keys: Sequence[bytes]) -> Mapping[bytes, e
     return failed
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
     """Text for an XML element. (`xml.sax.saxutils` loads `urllib.request` with it.)"""
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
@@ -94,7 +100,7 @@ def _escaped(text: str) -> str:
 async def _delete_batch(
     client: Client, batch: Mapping[bytes, bytes]
 ) -> Mapping[bytes, errors.FerrylineError]:
-    objects = "".join(f"<Object><Key>{_escaped(whole.decode())}</Key></Object>" for whole in batch)
+    objects = "".join(f"<Object><Key>{escaped(whole.decode())}</Key></Object>" for whole in batch)
     body = (
         '<?xml version="1.0" encoding="UTF-8"?><Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
         f"<Quiet>false</Quiet>{objects}</Delete>"

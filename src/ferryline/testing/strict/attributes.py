@@ -13,6 +13,13 @@ from ferryline.testing.strict.shelf import Version
 _ATTRIBUTES = frozenset({"ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"})
 
 
+def _tagged(world: World, exchange: Exchange) -> Version:
+    """The version whose tags are meant."""
+    if world.lies(Lie.REFUSES_TAGGING):
+        raise Refusal("NotImplemented", "Object tagging is not implemented")
+    return _version(exchange)
+
+
 def _version(exchange: Exchange) -> Version:
     return found(exchange, exchange.bucket, exchange.request.key, exchange.request.params.get("versionId"))
 
@@ -66,7 +73,7 @@ def _parts(version: Version, headers: dict[str, str]) -> str:
 
 def get_tagging(world: World, exchange: Exchange) -> Answer:
     """GetObjectTagging."""
-    version = _version(exchange)
+    version = _tagged(world, exchange)
     inner = "".join(
         f"<Tag>{documents.element('Key', name)}{documents.element('Value', value)}</Tag>"
         for name, value in sorted(version.tags.items())
@@ -84,14 +91,15 @@ def put_tagging(world: World, exchange: Exchange) -> Answer:
         for _, tag_set in documents.children(tree)
         for _, tag in documents.children(tag_set)
     ]
-    version = _version(exchange)
-    version.tags = describing.check_tags(pairs)
+    version = _tagged(world, exchange)
+    tags = describing.check_tags(pairs)
+    version.tags = {} if world.lies(Lie.IGNORES_TAGGING) else tags
     return Answer(200, describing.version_header(exchange.bucket, version))
 
 
 def delete_tagging(world: World, exchange: Exchange) -> Answer:
     """DeleteObjectTagging."""
-    version = _version(exchange)
+    version = _tagged(world, exchange)
     version.tags = {}
     return Answer(204, describing.version_header(exchange.bucket, version))
 

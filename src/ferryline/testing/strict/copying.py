@@ -37,7 +37,7 @@ def copy_object(world: World, exchange: Exchange) -> Answer:
     if directive == "COPY" and not world.lies(Lie.FORGETS_METADATA):
         version.metadata, version.headers = dict(source.metadata), dict(source.headers)
     if tagging == "COPY":
-        version.tags = dict(source.tags)
+        version.tags = _tags_along(world, exchange, source)
     assert source.content is not None  # noqa: S101 - markers were refused
     version.content = source.content
     version.etag = describing.etag_of(world, version, source.content.md5())
@@ -56,6 +56,16 @@ def copy_object(world: World, exchange: Exchange) -> Answer:
     answer.headers |= version.encryption | describing.written_version_header(bucket, version)
     answer.headers |= _source_version(world, exchange, source)
     return answer
+
+
+def _tags_along(world: World, exchange: Exchange, source: Version) -> dict[str, str]:
+    """The source's tags, for who may read them there and set them here."""
+    if not source.tags or world.lies(Lie.IGNORES_TAGGING):
+        return {}
+    for operation, key in (("GetObjectTagging", source.key), ("PutObjectTagging", exchange.request.key)):
+        if refused(exchange, operation, key):
+            raise Refusal("AccessDenied", f"Not allowed: {operation}")
+    return dict(source.tags)
 
 
 def _changes_something(headers: dict[str, str]) -> bool:
@@ -82,6 +92,8 @@ def _carried(asked: str | None, source: Version) -> Stored:
 
 
 def _source(world: World, exchange: Exchange) -> Version:
+    if world.lies(Lie.REFUSES_COPIES):
+        raise Refusal("NotImplemented", "Server-side copies are not implemented")
     headers = exchange.request.headers
     raw, mark, query = headers["x-amz-copy-source"].encode("latin-1").partition(b"?versionId=")
     path = unquote_to_bytes(raw)

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl
 
 from ferryline.testing.strict import limits
 from ferryline.testing.strict.exchange import Exchange, World
+from ferryline.testing.strict.permission import refused
 from ferryline.testing.strict.refusal import Refusal
 from ferryline.testing.strict.settings import Encryption, Lie
 from ferryline.testing.strict.shelf import Bucket, Version
@@ -58,7 +59,7 @@ def described(world: World, exchange: Exchange) -> Version:
         version.metadata, version.headers = {}, {"content-type": "binary/octet-stream"}
     if headers.get("x-amz-acl", "private") not in ("private", "bucket-owner-full-control"):
         raise Refusal("AccessControlListNotSupported")
-    version.tags = tags_of(headers.get("x-amz-tagging", ""))
+    version.tags = _tagged(world, exchange)
     version.storage_class = headers.get("x-amz-storage-class", "STANDARD")
     if version.storage_class not in STORAGE_CLASSES:
         raise Refusal("InvalidStorageClass", f"There is no storage class {version.storage_class!r}")
@@ -102,6 +103,18 @@ def kept_of(headers: Mapping[str, str]) -> dict[str, str]:
         kept |= {"content-encoding": rest} if rest else {}
     kept.setdefault("content-type", "binary/octet-stream")
     return kept
+
+
+def _tagged(world: World, exchange: Exchange) -> dict[str, str]:
+    """The tags that a write brings; setting them needs a permission of its own."""
+    text = exchange.request.headers.get("x-amz-tagging")
+    if text is None or world.lies(Lie.IGNORES_TAGGING):
+        return {}
+    if world.lies(Lie.REFUSES_TAGGING):
+        raise Refusal("NotImplemented", "A header you provided implies functionality that is not implemented")
+    if refused(exchange, "PutObjectTagging", exchange.request.key):
+        raise Refusal("AccessDenied", "Not allowed: PutObjectTagging")
+    return tags_of(text)
 
 
 def tags_of(text: str) -> dict[str, str]:

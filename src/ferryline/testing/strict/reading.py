@@ -11,7 +11,7 @@ from ferryline.testing.strict import conditions, describing
 from ferryline.testing.strict.exchange import Exchange, World
 from ferryline.testing.strict.fault import Range
 from ferryline.testing.strict.message import Answer
-from ferryline.testing.strict.permission import missing
+from ferryline.testing.strict.permission import missing, refused
 from ferryline.testing.strict.refusal import Refusal
 from ferryline.testing.strict.settings import Lie
 from ferryline.testing.strict.shelf import Bucket, Version
@@ -61,6 +61,8 @@ def read_object(world: World, exchange: Exchange) -> Answer:
     version = found(exchange, bucket, request.key, request.params.get("versionId"))
     check_customer_key(version, request.headers)
     headers = describing.headers_of(bucket, version)
+    if refused(exchange, "GetObjectTagging", request.key):
+        headers.pop("x-amz-tagging-count", None)  # told only to those who may read the tags
     try:
         conditions.read(request.headers, version, if_match=not world.lies(Lie.IGNORES_READ_IF_MATCH))
     except conditions.NotModified:

@@ -39,6 +39,12 @@ class Lie(StrEnum):
     """CopyObject carries a `-N` ETag along."""
     ACCEPTS_SMALL_PARTS = "accepts-small-parts"
     FORGETS_METADATA = "forgets-metadata"
+    IGNORES_TAGGING = "ignores-tagging"
+    """`x-amz-tagging` is accepted and forgotten; no object has tags."""
+    REFUSES_TAGGING = "refuses-tagging"
+    """501 for `x-amz-tagging` and for every tagging operation: not a lie, but met in the field."""
+    REFUSES_COPIES = "refuses-copies"
+    """501 for CopyObject and UploadPartCopy: the same."""
     REFUSES_DELETE_OBJECTS_WITHOUT_MD5 = "refuses-delete-objects-without-md5"
     """As older servers do: a checksum header does not stand in for Content-MD5."""
 
