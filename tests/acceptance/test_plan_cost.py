@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+import ferryline
 from ferryline.regions import price
 from ferryline.regions.record import Known
 from ferryline.testing.strict import Put, Settings, StrictServer
@@ -201,3 +202,14 @@ def test_a_rate_that_is_none_is_refused_by_name(servers, user, words, rate):
 
     assert said.code == 2
     assert "--assume-bytes-per-second" in said.err
+
+
+def test_a_program_is_told_the_same(servers, user, words):
+    servers[0].bucket("here").put("a", b"x" * 5000)
+    flags = {"policy_files": ("ferryline.yaml",), "state": str(user.state)}
+
+    told = ferryline.plan("here/", "there/", run_in=SOURCE, assume_bytes_per_second="1000", **flags)
+
+    same = user.run("plan", *words, "--run-in", SOURCE, "--assume-bytes-per-second", "1000").document
+    assert told == same
+    assert told["time"]["seconds"] == 5.0

@@ -78,7 +78,7 @@ async def plan(run: Run, pricing: Pricing) -> dict[str, Any]:
 
 
 def habits_of(run: Run, ends: opening.Ends) -> Habits:
-    """What decides how many requests this run's objects take. A run's dollar guard is made of it, too."""
+    """What decides how many requests this run's objects take."""
     destination = run.task.destinations[0]
     writing = Writes()
     if isinstance(destination, place.S3Location):
@@ -86,6 +86,11 @@ def habits_of(run: Run, ends: opening.Ends) -> Habits:
         writing = Writes(destination.writing.storage_class, encrypted)
     known = ends.source.capabilities, ends.destination.capabilities
     return Habits.of(*known, run.task.options, run.around.pressure.memory_bytes, writing)
+
+
+def spend_guard(pricing: Pricing, habits: Habits) -> guard.SpendGuard:
+    """The dollar guard of one run: `admit_entry` each copy before it starts, as `TransferGuard.admit` is."""
+    return guard.SpendGuard(pricing.max_usd, cost.Marginal(pricing.way, habits))
 
 
 def _time(run: Run, pricing: Pricing, document: dict[str, Any]) -> duration.Duration:
@@ -149,7 +154,7 @@ class _Weighed:
         self._task = run.task
         self._reckoning = Reckoning(habits)
         self._pricing = pricing
-        self._marginal = cost.Marginal(pricing.way, habits)
+        self._spend = spend_guard(pricing, habits)
         self._listed = 0
         self._everything = 0
         self._destination_listed = 0
@@ -183,10 +188,10 @@ class _Weighed:
         place = self._task.destinations[0].url
         facts = guard.SourceFacts(self._listed, ledger_rows, self._destination_listed)
         limit = guard.DeleteGuard.of(self._task.max_delete, ledger_rows, self._destination_listed)
-        spend, copies = guard.SpendGuard(self._pricing.max_usd, self._marginal), self.copies()
+        copies = self.copies()
         checks: list[Callable[[], None]] = [
             functools.partial(guard.TransferGuard(self._task.max_transfer_bytes).admit, self._bytes, place),
-            functools.partial(spend.admit_usd, copies.usd, place, copies.unknown or ""),
+            functools.partial(self._spend.admit_usd, copies.usd, place, copies.unknown or ""),
         ]
         if self._deletes:
             checks += [

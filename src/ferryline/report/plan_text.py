@@ -68,7 +68,7 @@ def plan_dataset(document: Mapping[str, Any]) -> str:
         money, time = inner["cost_estimate_usd"], inner["time"]["seconds"]
         told = [
             *([f"about {dollars(money)}"] if money is not None else []),
-            *([f"about {units.show_seconds(time)}"] if time is not None else []),
+            *([_lasting(time)] if time is not None else []),
         ]
         head = _headline(inner).removeprefix("plan: ")
         also = "" if one["required"] else " (not required)"
@@ -91,11 +91,11 @@ def dollars(usd: float) -> str:
 
 def _residency(decisions: Sequence[Mapping[str, Any]]) -> str:
     """Which places the rules were asked about, and what they said."""
-    return "; ".join(
-        f"{'allowed' if one['allowed'] else 'refused'}: {layout.safe(one['location'])} "
-        f"({layout.safe(one['region'] or 'region not known')})"
-        for one in decisions
-    )
+    told: dict[str, list[str]] = {"refused": [], "allowed": []}
+    for one in decisions:
+        where = f"{layout.safe(one['location'])} ({layout.safe(one['region'] or 'region not known')})"
+        told["allowed" if one["allowed"] else "refused"].append(where)
+    return "; ".join(f"{word}: {', '.join(places)}" for word, places in told.items() if places)
 
 
 def _requests(document: Mapping[str, Any]) -> str:
@@ -126,7 +126,11 @@ def _time(document: Mapping[str, Any]) -> str:
         return ""
     if told["seconds"] is None:
         return f"not known: {layout.safe(told['basis'])}"
-    return f"about {units.show_seconds(told['seconds'])} ({layout.safe(told['basis'])})"
+    return f"{_lasting(told['seconds'])} ({layout.safe(told['basis'])})"
+
+
+def _lasting(seconds: float) -> str:
+    return f"about {units.show_seconds(seconds)}" if seconds >= 1 else "less than a second"
 
 
 def _refusals(document: Mapping[str, Any]) -> list[str]:
