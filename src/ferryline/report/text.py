@@ -27,7 +27,7 @@ def summary(document: Mapping[str, Any]) -> str:
         lines += layout.stopped(stopped)
     rows = [("from", layout.safe(document["source"]))]
     for one in document["destinations"]:
-        rows += _destination(one, cut_off=stopped is not None)
+        rows += _destination(one, cut_off=stopped is not None, told=stopped)
     lines += layout.labelled([*rows, *_how(document)])
     if document["failures_total"]:
         lines += ["", *_failures(document)]
@@ -68,7 +68,9 @@ def _held(document: Mapping[str, Any]) -> str:
     return f"{document['files_same']:,} of {layout.counted(document['files_listed'], 'object')} are the same"
 
 
-def _destination(document: Mapping[str, Any], *, cut_off: bool) -> list[tuple[str, str]]:
+def _destination(
+    document: Mapping[str, Any], *, cut_off: bool, told: Mapping[str, Any] | None
+) -> list[tuple[str, str]]:
     coverage = document["coverage"]
     unfinished = coverage["ranges"] - coverage["complete"]
     moment = document["consistency"] == "point-in-time"
@@ -76,7 +78,7 @@ def _destination(document: Mapping[str, Any], *, cut_off: bool) -> list[tuple[st
     name = f"{layout.safe(document['replica'])}: " if document["replica"] is not None else ""
     return [
         ("to", name + layout.safe(document["destination"])),
-        ("snapshot", _published(document)),
+        ("snapshot", _published(document, told)),
         ("listed", _account(document, cut_off=cut_off)),
         ("deleted", f"{document['files_deleted']:,}" if document["files_deleted"] else ""),
         ("proof", layout.tally(document["evidence"])),
@@ -85,13 +87,16 @@ def _destination(document: Mapping[str, Any], *, cut_off: bool) -> list[tuple[st
     ]
 
 
-def _published(document: Mapping[str, Any]) -> str:
-    """What readers of a replica see now, and why nothing new where there is nothing new."""
+def _published(document: Mapping[str, Any], told: Mapping[str, Any] | None) -> str:
+    """What readers of a replica see now, and why nothing new where there is nothing new: but for what was
+    told of the whole run already."""
     if document["replica"] is None:
         return ""
     if document["snapshot"] is not None:
         said = "published" if document["published"] else "current already, confirmed"
         return f"{document['snapshot'][:16]}… {said}"
+    if told is not None and told == document["stopped"]:
+        return "nothing published"
     why = document["stopped"]["message"] if document["stopped"] is not None else document["why_not_published"]
     return f"nothing published: {layout.safe(why)}" if why else "nothing published"
 

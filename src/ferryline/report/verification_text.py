@@ -16,8 +16,7 @@ def verification(document: Mapping[str, Any]) -> str:
         lines += layout.stopped(document["stopped"])
     lines += layout.labelled(
         [
-            ("source", layout.safe(document["source"])),
-            ("destination", layout.safe(document["destination"])),
+            *_sides(document),
             ("listed", _listed(document)),
             ("equal by", layout.tally(document["evidence"])),
             ("read", _read(document)),
@@ -30,10 +29,20 @@ def verification(document: Mapping[str, Any]) -> str:
     if document["warnings"]:
         lines += ["", *layout.warned(document["warnings"], document["warnings_total"])]
     if document["exit_code"] == exitcode.OBJECTS_FAILED:
-        lines += ["", "next: run copy, then verify again; nothing was repaired"]
+        repair = "sync" if document["snapshot"] is not None else "copy"
+        lines += ["", f"next: run {repair}, then verify again; nothing was repaired"]
     elif document["exit_code"] != exitcode.DONE:
         lines += ["", "next: see to what stopped it, then verify again"]
     return "\n".join(lines)
+
+
+def _sides(document: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What was compared with what."""
+    there = layout.safe(document["destination"])
+    if document["snapshot"] is None:
+        return [("source", layout.safe(document["source"])), ("destination", there)]
+    barred = "withdrawn: readers are told why, until sync has repaired it" if document["withdrawn"] else ""
+    return [("replica", there), ("snapshot", f"{document['snapshot'][:16]}…"), ("readers", barred)]
 
 
 def _headline(document: Mapping[str, Any]) -> str:
@@ -66,6 +75,8 @@ def _listed(document: Mapping[str, Any]) -> str:
         for name in ("excluded", "reserved")
         if document[f"files_{name}"]
     ]
+    if document["snapshot"] is not None:
+        return f"{here:,} in the snapshot, {there:,} at the replica"
     return f"{here:,} at the source, {there:,} at the destination" + (
         f"; {', '.join(hidden)}" if hidden else ""
     )
@@ -73,6 +84,8 @@ def _listed(document: Mapping[str, Any]) -> str:
 
 def _read(document: Mapping[str, Any]) -> str:
     read = layout.counted(document["files_read"], "object")
+    if document["snapshot"] is not None:
+        return read if document["files_read"] else ""
     if document["deep_percent"]:
         return f"{read} on both sides ({document['deep_percent']:g} % by seed {document['deep_seed']})"
     return f"{read} on both sides" if document["files_read"] else ""

@@ -152,9 +152,11 @@ def enforce(decisions: Iterable[Decision]) -> None:
 
 def sentence(refused: Refused) -> str:
     """A refusal in one line: rule, dataset, location, region."""
-    where = "the copying process (run_in)" if refused.stop.role is Role.TRANSIT else refused.stop.role.value
+    where = f"the {refused.stop.role.value} {refused.stop.location}"
+    if refused.stop.role is Role.TRANSIT:
+        where = "the copying process (run_in)"
     return (
-        f"residency of {refused.dataset!r} refuses the {where} {refused.stop.location} "
+        f"residency of {refused.dataset!r} refuses {where} "
         f"in {refused.stop.region or 'an unknown region'}: {refused.why}"
     )
 
