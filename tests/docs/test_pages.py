@@ -18,28 +18,31 @@ PAGES = [
 CONSOLE = re.compile(r"```console\n(.*?)```", re.DOTALL)
 LINK = re.compile(r"\]\(([^)#]+?)(?:#[^)]*)?\)")
 
-ENDS_WITH = {"ferryline verify ./data ./replica": 1}
+ENDS_WITH = {"ferryline verify ./data ./replica": 1, "ferryline verify images": 1}
 """Commands of the tutorial that end with another exit code than 0, as the page says."""
 
 
 def commands(page: Path) -> list[str]:
-    return [
-        line.removeprefix("$ ")
-        for block in CONSOLE.findall(page.read_text("utf-8"))
-        for line in block.splitlines()
-        if line.startswith("$ ")
-    ]
+    """What follows each prompt, with the lines of a document that belongs to it."""
+    found = []
+    for block in CONSOLE.findall(page.read_text("utf-8")):
+        for line in block.splitlines():
+            if line.startswith("$ "):
+                found.append(line.removeprefix("$ "))
+            elif found:
+                found[-1] += "\n" + line
+    return found
 
 
-@pytest.mark.slow
-def test_the_tutorial_can_be_typed_as_it_stands(tmp_path):
+def typed(tmp_path: Path, page: str) -> int:
+    """Type a tutorial's commands; how many there were."""
     environment = os.environ | {
         "HOME": str(tmp_path),
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
     environment.pop("XDG_STATE_HOME", None)
     ran = 0
-    for command in commands(ROOT / "docs" / "tutorial" / "first-copy.md"):
+    for command in commands(ROOT / "docs" / "tutorial" / page):
         if "venv" in command:
             continue  # the test runs in the environment that these lines make
         done = subprocess.run(
@@ -52,7 +55,22 @@ def test_the_tutorial_can_be_typed_as_it_stands(tmp_path):
         )
         assert done.returncode == ENDS_WITH.get(command, 0), f"{command}\n{done.stdout}{done.stderr}"
         ran += 1
-    assert ran >= 8
+    return ran
+
+
+@pytest.mark.slow
+def test_the_first_dataset_can_be_typed_as_it_stands(tmp_path):
+    assert typed(tmp_path, "first-dataset.md") >= 14
+    for name in ("disk-a", "disk-b", "disk-c"):
+        assert (tmp_path / name / "images/.ferryline/head.json").exists()
+        for shard in range(1, 5):
+            body = (tmp_path / "source/images" / f"shard-{shard}.tar").read_bytes()
+            assert (tmp_path / name / "images" / f"shard-{shard}.tar").read_bytes() == body
+
+
+@pytest.mark.slow
+def test_the_first_copy_can_be_typed_as_it_stands(tmp_path):
+    assert typed(tmp_path, "first-copy.md") >= 8
     assert (tmp_path / "replica/train/shard-2.tar").read_bytes() == (
         tmp_path / "data/train/shard-2.tar"
     ).read_bytes()
