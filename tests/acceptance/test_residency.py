@@ -73,3 +73,36 @@ def test_a_copy_that_touches_the_dataset_is_refused_whatever_it_is_called(policy
 
     assert "images" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_one_off_command_inherits_the_rules_and_may_do_what_they_allow(user, strict):
+    from tests.datasets import s3
+
+    strict.bucket("source").put("a/one", b"1")
+    policy = {
+        "version": 1,
+        "locations": {
+            "us": s3(strict, "source"),
+            "eu": s3(strict, "destination"),
+            "hk": {"url": "s3://acme-hk", "region": "ap-east-1"},
+        },
+        "datasets": {"images": {"source": "us/a/", "replicas": ["eu/a/"], "residency": {"allow": ["US"]}}},
+    }
+    (user.folder / "ferryline.yaml").write_text(json.dumps(policy), "utf-8")
+
+    unsaid = user.run("copy", "us/a/", "eu/a/")
+    outside = user.run("copy", "us/a/", "hk/a/", "--run-in", "us-east-1")
+    through = user.run("copy", "us/a/", "eu/a/", "--run-in", "eu-west-1")
+    spelled = user.run(
+        "copy",
+        f"s3://source/a/?endpoint_url={strict.endpoint_url}",
+        "s3://elsewhere/x/",
+        "--run-in",
+        "us-east-1",
+    )
+    assert [one.code for one in (unsaid, outside, through, spelled)] == [3, 3, 3, 3]
+    assert strict.seen == []
+
+    assert user.run("copy", "us/a/", "eu/a/", "--run-in", "us-east-1").code == 0
+    assert user.run("verify", "us/a/", "eu/a/", "--run-in", "us-east-1").code == 0
+    assert strict.bucket("destination").get("a/one") == b"1"

@@ -17,6 +17,7 @@ from ferryline.report import document, text
 @flags.stack(flags.WHAT, flags.VERIFY_MODE, flags.HOW, flags.PRESSURE, flags.REPORTING, flags.COMMON)
 @flags.DISABLE_SERVER_SIDE_COPY
 @flags.ACCEPT_NEW_MOUNT
+@flags.RUN_IN
 def command(source: str, destinations: tuple[str, ...], **given: Any) -> int:
     """Copy the contents of SRC into DST and prove every object.
 

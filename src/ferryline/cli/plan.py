@@ -77,7 +77,7 @@ def _of_folders(
     if replica is not None:
         raise errors.BadUsage("--replica is for a DATASET", advice="name a dataset, or leave --replica out")
     around = environment.read()
-    words = request.words(names[0], names[1:], session.words)
+    words = request.words(names[0], names[1:], {**session.words, "run_in": told.run_in})
     declared = request.policy(words.policy_files, around)
     task = request.task_under(declared, words, around)
     pricing = tariffs.pricing(declared, task, told.placed(declared, around))

@@ -52,7 +52,9 @@ def command(
     if replicas:
         raise errors.BadUsage("--replica belongs to a dataset", advice="leave it out, or name a dataset")
     with live.Session(given, around) as session:
-        task = request.task(request.words(source, (destination,), session.words), around)
+        task = request.task(
+            request.words(source, (destination,), {**session.words, "run_in": run_in}), around
+        )
         facts = door.verify(task, session.surroundings(), sample)
     result = document.verify_document(facts)
     session.speak.document(result)

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from ferryline import errors
 from ferryline.model import place
 from ferryline.model.key import is_reserved, printable
+from ferryline.pipeline.task import Border
 from ferryline.policy import interpolation, location, overlap, places, values
+from ferryline.residency import stops
+from ferryline.residency.decide import Role, Stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +80,42 @@ def refuse_reserved(location: place.Location, key: bytes = b"") -> None:
         )
 
 
-def refuse_residency(policy: values.Policy | None, locations: tuple[place.Location, ...]) -> None:
-    """Refuse what touches a dataset that has residency rules: one-off commands are never a bypass.
+def residency(
+    policy: values.Policy | None, source: place.Location, destination: place.Location, run_in: str | None
+) -> tuple[Border, ...]:
+    """The rules of every dataset that a one-off command touches, and the places it would carry its bytes to:
+    a command line is never a way around them.
 
-    Raises GuardRefused naming dataset and location.
+    Raises GuardRefused where the declared regions forbid it; a run asks again with the regions that
+    endpoints name.
     """
     if policy is None:
-        return
-    for asked in locations:
-        for dataset in overlap.datasets_touching(policy, asked):
-            if dataset.has_residency:
-                raise errors.GuardRefused(
-                    f"{asked.url} belongs to the dataset {dataset.name!r}, which has residency rules",
-                    advice="residency cannot be decided by this command yet, so it does nothing; "
-                    "use locations outside the dataset",
-                    kind="residency",
-                )
+        return ()
+    touched = {
+        dataset.name: dataset
+        for asked in (source, destination)
+        for dataset in overlap.datasets_touching(policy, asked)
+        if dataset.has_residency
+    }
+    borders = tuple(
+        Border(
+            stops.bounds_of(policy, name),
+            Stop(source.url, Role.SOURCE, declared=_region(policy, source)),
+            Stop(destination.url, Role.REPLICA, declared=_region(policy, destination)),
+            Stop("this process", Role.TRANSIT, declared=run_in),
+        )
+        for name in touched
+    )
+    for one in borders:
+        one.check()
+    return borders
+
+
+def _region(policy: values.Policy, where: place.Location) -> str | None:
+    """The region that the policy gives a place, also where its URL was written out, else the URL's own."""
+    if where.name in policy.locations:
+        return policy.locations[where.name].region
+    for name, spec in policy.locations.items():
+        if overlap.holds(policy, name, where):
+            return spec.region
+    return where.access.region if isinstance(where, place.S3Location) else where.region

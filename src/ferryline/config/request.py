@@ -34,6 +34,7 @@ class Words:
     single_object: bool = False
     accept_new_mount: bool = False
     disable_server_side_copy: bool = False
+    run_in: str | None = None
 
 
 OPTION_FLAGS = (
@@ -124,7 +125,8 @@ def task_under(declared: values.Policy | None, words: Words, around: environment
         places.refuse_overlap(source, (destination,))
     places.refuse_reserved(source, object_key or b"")
     places.refuse_reserved(destination, object_name or b"")
-    places.refuse_residency(declared, (source, destination))
+    run_in = words.run_in or around.variables.get("FERRYLINE_REGION") or None
+    borders = places.residency(declared, source, destination, run_in)
     return tasks.Task(
         source=source,
         destinations=(destination,),
@@ -138,6 +140,7 @@ def task_under(declared: values.Policy | None, words: Words, around: environment
         policy_digest=declared.digest if declared is not None else None,
         server_side_copy=not words.disable_server_side_copy,
         accept_new_mount=words.accept_new_mount,
+        borders=borders,
     )
 
 

@@ -89,12 +89,27 @@ class Opening:
 
 @contextlib.asynccontextmanager
 async def opened(task: Task, opening: Opening) -> AsyncGenerator[Ends, None]:
-    """Open both ends of a task with one destination; both are closed on the way out."""
+    """Open both ends of a task with one destination; both are closed on the way out.
+
+    Raises GuardRefused where an endpoint names a region that the rules of a dataset forbid.
+    """
     destination = task.destinations[0]
     async with contextlib.AsyncExitStack() as closing:
         source = await opened_store(task.source, location.Side.SOURCE, opening, closing)
         dressed = await opened_store(destination, location.Side.DESTINATION, opening, closing)
+        if task.borders:
+            regions = await _region_of(source), await _region_of(dressed)
+            for border in task.borders:
+                border.check(*regions)
         yield joined(source, dressed, opening, endpoint_of(task.source), endpoint_of(destination))
+
+
+async def _region_of(store: DressedStore) -> str | None:
+    """The region that the endpoint itself names, where it can."""
+    if not getattr(store, "is_aws", False):
+        return None
+    named: str = await store.resolve_region()
+    return named
 
 
 def joined(

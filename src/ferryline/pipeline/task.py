@@ -6,7 +6,7 @@ things a run borrows: state, time, chance, listeners. Neither opens anything.
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ferryline import clock as clocks
@@ -14,6 +14,26 @@ from ferryline.model import event, place, span
 from ferryline.policy import values
 from ferryline.policy.filters import EVERYTHING, Filters
 from ferryline.policy.options import Options
+from ferryline.residency.decide import Bounds, Stop, decide_all, enforce
+
+
+@dataclass(frozen=True, slots=True)
+class Border:
+    """The residency rules of one dataset that a task touches, and where its bytes lie and pass."""
+
+    bounds: Bounds
+    source: Stop
+    destination: Stop
+    transit: Stop
+
+    def check(self, source: str | None = None, destination: str | None = None) -> None:
+        """Raise GuardRefused where the rules forbid it; with the regions that endpoints named, by these."""
+        stops = (
+            replace(self.source, resolved=source),
+            replace(self.destination, resolved=destination),
+            self.transit,
+        )
+        enforce(decide_all(self.bounds, stops))
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +57,8 @@ class Task:
     """Deletes that a person allowed for this run, whatever the caps say."""
     server_side_copy: bool = False
     """Where one endpoint holds both ends it may copy by itself, so that no byte comes here."""
+    borders: tuple[Border, ...] = ()
+    """Residency rules that bind it, one for each dataset that it touches."""
     accept_new_mount: bool = False
     """A person said that the file source's root may be another one than in the last run."""
 

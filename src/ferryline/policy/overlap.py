@@ -187,6 +187,12 @@ def datasets_touching(policy: values.Policy, there: place.Location) -> tuple[val
     return tuple(found.values())
 
 
+def holds(policy: values.Policy, name: str, there: place.Location) -> bool:
+    """Whether a place overlaps a declared location; endpoints are left out as above."""
+    ground = ground_of(policy, values.Folder(name))
+    return ground is not None and _touches(ground, there)
+
+
 def _touches(ground: Ground, there: place.Location) -> bool:
     if isinstance(there, place.S3Location):
         if ground.store == "file":
