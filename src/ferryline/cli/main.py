@@ -20,7 +20,19 @@ GC_THRESHOLD = 50_000
 class Lazy(click.Group):
     """Loads a command's module when it is asked for, so that each command starts quickly."""
 
-    COMMANDS = ("check", "copy", "demo", "explain", "init", "plan", "snapshots", "status", "unlock", "verify")
+    COMMANDS = (
+        "check",
+        "copy",
+        "demo",
+        "explain",
+        "init",
+        "plan",
+        "retire",
+        "snapshots",
+        "status",
+        "unlock",
+        "verify",
+    )
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Every command, in order of the alphabet."""

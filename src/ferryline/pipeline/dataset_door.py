@@ -10,7 +10,7 @@ from typing import Any
 
 from ferryline import errors
 from ferryline.model import place
-from ferryline.pipeline import door, ends, loop, pointing, pruning, published, unlocking
+from ferryline.pipeline import door, ends, loop, pointing, pruning, published, retiring, unlocking
 from ferryline.pipeline import status as status_of
 from ferryline.pipeline.dataset import DatasetTask
 from ferryline.pipeline.ends import Opening
@@ -78,6 +78,11 @@ def unlock(task: DatasetTask, around: Surroundings, name: str, seen: unlocking.F
     """`unlock`, the removal of what was looked at."""
     with door.looked_into(around) as state:
         return loop.run(unlocking.remove(errand(task, around, state), name, seen))
+
+
+def retire(task: DatasetTask, around: Surroundings, wish: retiring.Wish) -> Document:
+    """`retire`."""
+    return _change(task, around, lambda errand: retiring.retired(errand, wish))
 
 
 def status(

@@ -94,13 +94,21 @@ async def held(errand: Errand, opened: OpenReplica) -> AsyncGenerator[Writer, No
     """
     clock, replica = errand.around.clock, opened.replica
     with errand.state.lock(replica.location.identity):
-        seen, there = await publish.read_head(opened.shelf), await lock.read(opened.shelf)
-        epoch = 1 + max(seen.head.epoch if seen else 0, there.lock.epoch if there else 0)
+        there = await lock.read(opened.shelf)
+        epoch = 1 + max(await _epoch(opened), there.lock.epoch if there else 0)
         now = clock.now()
         wanted = lock.Lock(who(), errand.run_id, epoch, now, now)
         async with lock.held(opened.shelf, wanted, clock) as mine:
             yield Writer(errand.task.identity(replica), epoch)
             mine.check()
+
+
+async def _epoch(opened: OpenReplica) -> int:
+    """The epoch of the head as it is now. One that cannot be believed is refused when it is changed."""
+    with contextlib.suppress(errors.DigestMismatch):
+        seen = await publish.read_head(opened.shelf)
+        return seen.head.epoch if seen is not None else 0
+    return 0
 
 
 async def head_now(one: Looked) -> Head:

@@ -19,6 +19,7 @@ NAMES = (
     "prune",
     "status",
     "unlock",
+    "retirement",
 )
 
 

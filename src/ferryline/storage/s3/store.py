@@ -26,6 +26,8 @@ from ferryline.storage.store import (
     Pin,
     Received,
     Upload,
+    Version,
+    VersionsPage,
     Writing,
     Written,
 )
@@ -142,6 +144,16 @@ class S3Store:
     async def versions(self, prefix: bytes) -> tuple[tuple[bytes, str], ...]:
         """ListObjectVersions: (key, version id) of every version and delete marker below `prefix`."""
         return await versions.versions(self._client, prefix)
+
+    async def versions_page(self, prefix: bytes, after: tuple[bytes, str] | None = None) -> VersionsPage:
+        """ListObjectVersions, one page."""
+        return await versions.page(self._client, prefix, after)
+
+    async def delete_versions(
+        self, found: Sequence[Version]
+    ) -> Mapping[tuple[bytes, str], errors.FerrylineError]:
+        """DeleteObjects of up to 1,000 versions: those that were not deleted, each with its error."""
+        return await writes.delete_versions(self._client, [(one.key, one.version_id) for one in found])
 
     async def delete_many(self, keys: Sequence[bytes]) -> Mapping[bytes, errors.FerrylineError]:
         """DeleteObjects of up to 1,000 keys: the keys that were not deleted, each with its error."""

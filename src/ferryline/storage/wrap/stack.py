@@ -39,7 +39,9 @@ from ferryline.storage.wrap.limit import Kind, Windows
 from ferryline.storage.wrap.pace import Pace
 from ferryline.storage.wrap.retry import Patience, Retry, press, within
 
-_REPEATED = frozenset({"delete_version", "delete_marking", "delete_many", "versions"})
+_REPEATED = frozenset(
+    {"delete_version", "delete_marking", "delete_many", "delete_versions", "versions", "versions_page"}
+)
 """Verbs that only some stores have, and that may be repeated."""
 
 
