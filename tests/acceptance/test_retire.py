@@ -165,6 +165,19 @@ def test_a_copy_that_cannot_be_read_does_not_count(ground):
     assert "versioned could not be read" in said.err
 
 
+def test_a_third_replica_that_says_slow_down_does_not_hold_it_up(ground):
+    ground.publish(PLAIN, "plain", "disk")
+    fault = ground.server.arm(
+        Fault("HeadObject", Status("ServiceUnavailable"), bucket="versioned", times=None)
+    )
+    began = time.monotonic()
+
+    assert retire(ground, "plain").code == 0
+
+    assert fault.fired
+    assert time.monotonic() - began < 90
+
+
 def test_nobody_to_ask_and_no_yes_changes_nothing(ground):
     ground.publish(PLAIN)
     before = ground.server.bucket("plain").contents()

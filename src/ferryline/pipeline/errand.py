@@ -6,6 +6,7 @@ it. A replica that cannot be opened or read is a value here, so that the others 
 
 import asyncio
 import contextlib
+import dataclasses
 import os
 import pwd
 import socket
@@ -17,7 +18,7 @@ from typing import Any
 from ferryline import errors
 from ferryline.model.key import one_line
 from ferryline.model.run import Status
-from ferryline.pipeline import shelves
+from ferryline.pipeline import ends, shelves
 from ferryline.pipeline.dataset import DatasetTask, Replica
 from ferryline.pipeline.ends import Opening
 from ferryline.pipeline.shelves import OpenReplica
@@ -26,6 +27,10 @@ from ferryline.snapshot import lock, publish
 from ferryline.snapshot.head import Head, Published
 from ferryline.snapshot.publish import Writer
 from ferryline.state import State
+
+LOOK_ATTEMPTS = 3
+"""Who only looks is told soon that a replica does not answer; who changes something is more patient."""
+LOOK_THROTTLE_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +135,22 @@ def who() -> str:
     except KeyError:
         user = f"user {os.getuid()}"
     return one_line(f"{user}@{socket.gethostname()} process {os.getpid()}")
+
+
+def hurried(around: Surroundings) -> Surroundings:
+    """The same surroundings with little patience: for looking at places that others can answer for."""
+    pressure = dataclasses.replace(
+        around.pressure, retry_attempts=LOOK_ATTEMPTS, throttle_patience_seconds=LOOK_THROTTLE_SECONDS
+    )
+    return dataclasses.replace(around, pressure=pressure)
+
+
+def in_a_hurry(errand: Errand) -> Errand:
+    """The same errand with little patience."""
+    around = hurried(errand.around)
+    harness = ends.harness(around, around.emit)
+    opening = dataclasses.replace(errand.opening, around=around, harness=harness)
+    return dataclasses.replace(errand, around=around, opening=opening)
 
 
 def resolve(name: str, found: Iterable[Looked]) -> str:

@@ -5,12 +5,12 @@ removed and again at the end, with a listing that proves what is left. Run again
 """
 
 import contextlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ferryline import crash, errors
 from ferryline.model import exitcode, place
-from ferryline.pipeline import documents, erasing
+from ferryline.pipeline import documents, erasing, shelves
 from ferryline.pipeline import errand as errands
 from ferryline.pipeline.erasing import Removed
 from ferryline.pipeline.errand import Errand, Looked
@@ -36,11 +36,13 @@ class Wish:
 async def retired(errand: Errand, wish: Wish) -> dict[str, Any]:
     """Retire a replica; the record. Raises `GuardRefused` for the last copy, `LockHeld`."""
     async with contextlib.AsyncExitStack() as closing:
-        found = await closing.enter_async_context(errands.looked(errand))
+        found = await closing.enter_async_context(errands.looked(errands.in_a_hurry(errand)))
         target = next(one for one in found if one.replica.name == errand.task.replica(wish.replica).name)
         if target.problem is not None and not isinstance(target.problem, errors.DigestMismatch):
             raise target.problem  # a head that cannot be believed is no reason to keep it
         elsewhere = await _elsewhere(found, target)
+        opened = await closing.enter_async_context(shelves.opened(target.replica, errand.opening))
+        target = replace(target, open=opened)  # from here on with patience
         kept = await closing.enter_async_context(documents.opened(wish.documents, errand.opening))
         record = _record(errand, wish, target, elsewhere)
         await _keep(errand, kept, record)
