@@ -29,6 +29,7 @@ class Lazy(click.Group):
         "explain",
         "init",
         "plan",
+        "retire",
         "snapshots",
         "status",
         "sync",

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from ferryline import errors
 from ferryline.config import environment, request
+from ferryline.config import places as config_places
 from ferryline.model import place
 from ferryline.pipeline.dataset import DatasetTask, Replica
 from ferryline.policy import interpolation, location, options, places, values
@@ -105,6 +106,38 @@ def documents(policy: values.Policy, around: environment.Environment, state: str
     except errors.BadLocation as problem:
         refusal = errors.Problem(where, "state: once resolved this is no location", problem.advice)
     raise errors.BadPolicy((refusal,))
+
+
+def refuse_shared(
+    policy: values.Policy, replica: Replica, documents_at: place.Location, around: environment.Environment
+) -> None:
+    """Refuse to erase a folder in which the policy keeps something else beside that replica.
+
+    Datasets never overlap, but the metadata of one, or the run documents, may lie in a replica. Raises
+    GuardRefused.
+    """
+    known = request.sources(around)
+    others = [("run documents lie", documents_at)]
+    for name, dataset in policy.datasets.items():
+        if dataset.metadata is not None:
+            there = f"the metadata of the dataset {name!r} lies"
+            others.append((there, places.of_folder(policy, dataset.metadata, known)))
+        others.append(
+            (f"the source of the dataset {name!r} lies", places.of_folder(policy, dataset.source, known))
+        )
+        others += [
+            (f"the replica {one.name!r} of {name!r} lies", places.of_replica(policy, one, known))
+            for one in dataset.replicas
+            if one.name != replica.name
+        ]
+    for what, where in others:
+        if config_places.is_inside(where, replica.location):
+            raise errors.GuardRefused(
+                f"{what} in {replica.location.url}, which was to be erased",
+                advice="move it to a folder of its own first; nothing was removed",
+                place=replica.location.url,
+                kind="shared",
+            )
 
 
 def chosen(policy: values.Policy, names: Iterable[str], *, every: bool) -> tuple[str, ...]:

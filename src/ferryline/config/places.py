@@ -69,6 +69,19 @@ def _overlap(left: place.Location, right: place.Location) -> bool:
             return left == right
 
 
+def is_inside(inner: place.Location, outer: place.Location) -> bool:
+    """Whether `inner` is `outer` or lies inside it, by name and, for folders, by where links lead."""
+    match inner, outer:
+        case place.S3Location(), place.S3Location():
+            same = (inner.bucket, inner.access.endpoint_url) == (outer.bucket, outer.access.endpoint_url)
+            return same and inner.prefix.startswith(outer.prefix)
+        case place.FileLocation(), place.FileLocation():
+            first, second = (os.path.realpath(one.root).rstrip("/") + "/" for one in (inner, outer))
+            return first.startswith(second)
+        case _:
+            return inner == outer
+
+
 def refuse_reserved(location: place.Location, key: bytes = b"") -> None:
     """Refuse what lies in a `.ferryline` folder of a bucket: it is never data, and never written by hand."""
     prefix = location.prefix if isinstance(location, place.S3Location) else b""

@@ -10,7 +10,18 @@ from typing import Any
 
 from ferryline import errors
 from ferryline.model import place
-from ferryline.pipeline import documents, door, ends, loop, pointing, pruning, published, unlocking
+from ferryline.pipeline import (
+    documents,
+    door,
+    ends,
+    loop,
+    pointing,
+    pruning,
+    published,
+    retiring,
+    unlocking,
+)
+from ferryline.pipeline import errand as errands
 from ferryline.pipeline import status as status_of
 from ferryline.pipeline.dataset import DatasetTask
 from ferryline.pipeline.ends import Opening
@@ -21,9 +32,6 @@ from ferryline.pipeline.task import Surroundings
 from ferryline.state import State, open_state
 
 Document = dict[str, Any]
-
-LOOK_ATTEMPTS = 3
-"""Who only looks is told soon that a replica does not answer; who changes something is more patient."""
 
 
 def listed(task: DatasetTask, around: Surroundings, only: str | None) -> Document:
@@ -69,7 +77,7 @@ def prune(task: DatasetTask, around: Surroundings, wish: Wish) -> Document:
 
 def lock_of(task: DatasetTask, around: Surroundings, name: str) -> tuple[Document, unlocking.Found | None]:
     """`unlock`, the look: the document, and what `unlock` has to be given to remove it."""
-    around = hurried(around)
+    around = errands.hurried(around)
     with door.looked_into(around) as state:
         return loop.run(unlocking.look(errand(task, around, state), name))
 
@@ -80,11 +88,16 @@ def unlock(task: DatasetTask, around: Surroundings, name: str, seen: unlocking.F
         return loop.run(unlocking.remove(errand(task, around, state), name, seen))
 
 
+def retire(task: DatasetTask, around: Surroundings, wish: retiring.Wish) -> Document:
+    """`retire`."""
+    return _change(task, around, lambda errand: retiring.retired(errand, wish))
+
+
 def status(
     tasks: Sequence[DatasetTask], where: place.Location, around: Surroundings, wish: status_of.Wish
 ) -> Document:
     """`status`: several datasets of one policy in one loop."""
-    around = hurried(around)
+    around = errands.hurried(around)
     with door.looked_into(around) as state:
 
         def work(unordered: frozenset[str]) -> Coroutine[Any, Any, Document]:
@@ -127,7 +140,7 @@ Work = Callable[[Errand], Coroutine[Any, Any, Document]]
 
 
 def _look(task: DatasetTask, around: Surroundings, work: Work) -> Document:
-    around = hurried(around)
+    around = errands.hurried(around)
     with door.looked_into(around) as state:
         return _sorted_where_needed(lambda unordered: work(errand(task, around, state, unordered)))
 
@@ -146,14 +159,6 @@ def _sorted_where_needed(work: Callable[[frozenset[str]], Coroutine[Any, Any, Do
             if stopped.place in unordered:
                 raise
             unordered |= {stopped.place}
-
-
-def hurried(around: Surroundings) -> Surroundings:
-    """The same surroundings with little patience."""
-    pressure = dataclasses.replace(
-        around.pressure, retry_attempts=LOOK_ATTEMPTS, throttle_patience_seconds=30.0
-    )
-    return dataclasses.replace(around, pressure=pressure)
 
 
 def errand(

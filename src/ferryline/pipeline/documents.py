@@ -69,11 +69,16 @@ async def write(store: Shelf, policy: str, dataset: str, document: Mapping[str, 
     run_id = str(document.get("run_id", ""))
     if not _RUN_ID.fullmatch(run_id):
         raise errors.BrokenInvariant(f"a document without a run id was to be kept: {run_id[:80]!r}")
-    key = _folder(dataset) + run_id.encode() + b".json"
+    key = key_of(dataset, run_id)
     whole = {**document, "policy": policy, "dataset": dataset}
     body = json.dumps(whole, indent=1, ensure_ascii=True).encode() + b"\n"
     await store.write(key, body, Writing(md5=hashlib.md5(body).digest()))
     return key
+
+
+def key_of(dataset: str, run_id: str) -> bytes:
+    """Where the document of a run lies, below the `state` location."""
+    return _folder(dataset) + run_id.encode() + b".json"
 
 
 async def latest(

@@ -6,6 +6,7 @@ it. A replica that cannot be opened or read is a value here, so that the others 
 
 import asyncio
 import contextlib
+import dataclasses
 from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,7 +15,7 @@ from typing import Any
 from ferryline import errors
 from ferryline.model.key import one_line
 from ferryline.model.run import Status
-from ferryline.pipeline import holding, shelves
+from ferryline.pipeline import ends, holding, shelves
 from ferryline.pipeline.dataset import DatasetTask, Replica
 from ferryline.pipeline.ends import Opening
 from ferryline.pipeline.shelves import OpenReplica
@@ -23,6 +24,10 @@ from ferryline.snapshot import lock, publish
 from ferryline.snapshot.head import Head, Published
 from ferryline.snapshot.publish import Writer
 from ferryline.state import State
+
+LOOK_ATTEMPTS = 3
+"""Who only looks is told soon that a replica does not answer; who changes something is more patient."""
+LOOK_THROTTLE_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +112,22 @@ async def head_now(one: Looked) -> Head:
             place=one.there.shelf.store.place,
         )
     return seen.head
+
+
+def hurried(around: Surroundings) -> Surroundings:
+    """The same surroundings with little patience: for looking at places that others can answer for."""
+    pressure = dataclasses.replace(
+        around.pressure, retry_attempts=LOOK_ATTEMPTS, throttle_patience_seconds=LOOK_THROTTLE_SECONDS
+    )
+    return dataclasses.replace(around, pressure=pressure)
+
+
+def in_a_hurry(errand: Errand) -> Errand:
+    """The same errand with little patience."""
+    around = hurried(errand.around)
+    harness = ends.harness(around, around.emit)
+    opening = dataclasses.replace(errand.opening, around=around, harness=harness)
+    return dataclasses.replace(errand, around=around, opening=opening)
 
 
 def resolve(name: str, found: Iterable[Looked]) -> str:

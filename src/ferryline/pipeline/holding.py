@@ -4,11 +4,13 @@
 the document.
 """
 
+import contextlib
 import os
 import pwd
 import socket
 from datetime import datetime
 
+from ferryline import errors
 from ferryline.model.key import one_line
 from ferryline.snapshot import lock, publish
 from ferryline.snapshot.lock import Lock
@@ -17,9 +19,17 @@ from ferryline.snapshot.shelf import Shelf
 
 async def wanted(shelf: Shelf, run_id: str, now: datetime) -> Lock:
     """The lock that this process would hold, with an epoch above everything that was there."""
-    seen, there = await publish.read_head(shelf), await lock.read(shelf)
-    epoch = 1 + max(seen.head.epoch if seen else 0, there.lock.epoch if there else 0)
+    there = await lock.read(shelf)
+    epoch = 1 + max(await _epoch(shelf), there.lock.epoch if there else 0)
     return Lock(who(), socket.gethostname(), os.getpid(), run_id, epoch, now, now)
+
+
+async def _epoch(shelf: Shelf) -> int:
+    """The epoch of the head as it is now. One that cannot be believed is refused when it is changed."""
+    with contextlib.suppress(errors.DigestMismatch):
+        seen = await publish.read_head(shelf)
+        return seen.head.epoch if seen is not None else 0
+    return 0
 
 
 def who() -> str:

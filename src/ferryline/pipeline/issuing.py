@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from ferryline import errors
 from ferryline.listing.coverage import Coverage
@@ -30,6 +30,8 @@ class Issuing:
         self.snapshot: str | None = None
         """What is current at the replica, once it was published or confirmed."""
         self.published = False
+        self.published_at: datetime | None = None
+        """When it became current there."""
         self.why_not = ""
         self.fencing = Fencing.LOCAL
         self._tenure = tenure
@@ -79,7 +81,7 @@ class Issuing:
         better = self._copying.consistency is Consistency.POINT_IN_TIME
         if better and entry.consistency is not Consistency.POINT_IN_TIME:
             return False
-        self.snapshot = entry.snapshot
+        self.snapshot, self.published_at = entry.snapshot, entry.at
         self.fencing = publish.fencing_of(self._there.shelf)
         return True
 
@@ -126,7 +128,9 @@ class Issuing:
                 len(gone), self._ends.source.place
             )
             await making.doubt(gone)
-        announced = await making.publish(self._tenure.writer, made, self._tenure.now())
+        now = self._tenure.now()
+        announced = await making.publish(self._tenure.writer, made, now)
+        self.published_at = now
         self.snapshot, self.published = made.manifest.snapshot, announced.written
         self.fencing = announced.fencing
         identity = self._there.replica.location.identity

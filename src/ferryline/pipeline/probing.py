@@ -96,5 +96,5 @@ def _another_server(store: DressedStore) -> bool:
 
 def _install(store: DressedStore, endpoint: str, memory: Memory, found: Capabilities) -> None:
     memory.remember(endpoint, capabilities.text(found))
-    if isinstance(store, Learns):
-        store.learn(found)
+    if isinstance(store.bare, Learns):
+        store.bare.learn(found)

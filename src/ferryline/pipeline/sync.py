@@ -219,6 +219,7 @@ class Sync:
             replica=lane.replica.name,
             snapshot=lane.issuing.snapshot,
             published=lane.issuing.published,
+            published_at=lane.issuing.published_at,
             why_not=lane.issuing.why_not,
             required=lane.replica.required,
             fencing=lane.issuing.fencing.value,

@@ -118,6 +118,7 @@ def _destination(facts: DestinationFacts, run: RunFacts) -> dict[str, Any]:
         "status": (Status.ERROR if failed else Status.SUCCESS).value,
         "snapshot": facts.snapshot,
         "published": facts.published,
+        "published_at": None if facts.published_at is None else _time(facts.published_at),
         "why_not_published": facts.why_not or None,
         "stopped": None if facts.stopped is None else _stopped(facts.stopped),
         "consistency": facts.consistency.value,

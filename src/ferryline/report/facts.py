@@ -35,6 +35,8 @@ class DestinationFacts:
     """What is current there, if this run published or confirmed it."""
     published: bool = False
     """Whether the head had to be written for it."""
+    published_at: datetime | None = None
+    """When that snapshot became current there."""
     why_not: str = ""
     """Why nothing was published, where nothing was."""
     required: bool = True

@@ -6,13 +6,14 @@ A function that reads asks for `Reads`, not for a whole store. Every method make
 Keys are relative to the folder; bodies are whole `bytes`-like buffers, or streams where said.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import Protocol, runtime_checkable
 
+from ferryline import errors
 from ferryline.model.digest import Digest
 from ferryline.model.entry import Entry, Metadata, Stat, Token
 from ferryline.model.key import KeyRange
@@ -123,6 +124,37 @@ class Completion:
     parts: tuple[Part, ...]
     size_bytes: int
     writing: Writing
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of an object, or the marker of a delete, as a listing of versions saw it.
+
+    On a bucket that never kept versions every object has the one version `null`.
+    """
+
+    key: bytes
+    version_id: str
+    size_bytes: int = 0
+    is_marker: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class VersionsPage:
+    """Some versions in order of their keys; `following` is what the next page is asked for with, or None."""
+
+    versions: tuple[Version, ...]
+    following: tuple[bytes, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """What a step of erasing a folder removed, and the paths that stayed, each with its reason."""
+
+    files: int = 0
+    folders: int = 0
+    size_bytes: int = 0
+    failures: tuple[tuple[bytes, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,6 +281,34 @@ class Copies(Protocol):
 
     async def copy_part_from(self, upload: Upload, span: Span, source: CopySource) -> Part:
         """Copy one span as a part."""
+        ...
+
+
+@runtime_checkable
+class Versions(Protocol):
+    """Lists and removes every version of its objects, for good: stores that may keep versions have it."""
+
+    async def versions_page(self, prefix: bytes, after: tuple[bytes, str] | None = None) -> VersionsPage:
+        """One page of every version and marker below `prefix`; `after` is the last page's `following`."""
+        ...
+
+    async def delete_versions(
+        self, versions: Sequence[Version]
+    ) -> Mapping[tuple[bytes, str], errors.FerrylineError]:
+        """Remove up to 1,000 versions or markers: those that were not removed, each with its error."""
+        ...
+
+
+@runtime_checkable
+class Erases(Protocol):
+    """Empties its folder, of whatever lies there: stores on a file system have it."""
+
+    def erase(self, keep: bytes | None = None) -> AsyncIterator[Erased]:
+        """Remove everything below the folder but the key `keep`, step by step; the folder itself stays."""
+        ...
+
+    async def remains(self, most: int) -> tuple[int, tuple[bytes, ...]]:
+        """How many entries of any kind lie below the folder, and the first `most` paths."""
         ...
 
 

@@ -22,6 +22,7 @@ NAMES = (
     "status",
     "sync",
     "unlock",
+    "retirement",
 )
 
 

@@ -26,6 +26,7 @@ from ferryline.model.page import Page
 from ferryline.model.span import Layout, Span
 from ferryline.storage.capabilities import Capabilities, Support
 from ferryline.storage.file import beneath, moving, names
+from ferryline.storage.file import erase as erasing
 from ferryline.storage.file.failures import Attempt, Doing, translate
 from ferryline.storage.file.landing import Landing, Wanted
 from ferryline.storage.file.parts import PartFiles
@@ -40,6 +41,7 @@ from ferryline.storage.store import (
     Buffer,
     Completion,
     Condition,
+    Erased,
     Part,
     Pin,
     Received,
@@ -226,6 +228,21 @@ class FileStore:
         attempt = Attempt(Doing.DELETE, None, self._root.path)
         before_ns = None if before is None else int(before.timestamp() * 1e9)
         return await self._call(attempt, self._sweep, keep, before_ns)
+
+    async def erase(self, keep: bytes | None = None) -> AsyncIterator[Erased]:
+        """Remove everything below the root but the file of `keep`; the root stays. See `erase.erase`."""
+        attempt = Attempt(Doing.DELETE, None, self._root.path)
+        steps = Steps(erasing.erase(self._root, None if keep is None else names.path_of(keep)))
+        try:
+            while (step := await self._step(attempt, steps)) is not None:
+                yield step
+        finally:
+            await self._blocking(steps.close)
+
+    async def remains(self, most: int) -> tuple[int, tuple[bytes, ...]]:
+        """How many entries of any kind lie below the root, and the first `most` paths."""
+        attempt = Attempt(Doing.LIST, None, self._root.path)
+        return await self._call(attempt, erasing.remains, self._root, most)
 
     def _sweep(self, keep: Set[str], before_ns: int | None) -> int:
         root, removed = self._root.folder(), 0

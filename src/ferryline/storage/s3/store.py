@@ -26,6 +26,8 @@ from ferryline.storage.store import (
     Pin,
     Received,
     Upload,
+    Version,
+    VersionsPage,
     Writing,
     Written,
 )
@@ -154,6 +156,16 @@ class S3Store:
     async def versioning(self) -> bool:
         """GetBucketVersioning: whether every overwrite keeps what was there."""
         return await versions.enabled(self._client)
+
+    async def versions_page(self, prefix: bytes, after: tuple[bytes, str] | None = None) -> VersionsPage:
+        """ListObjectVersions, one page."""
+        return await versions.page(self._client, prefix, after)
+
+    async def delete_versions(
+        self, found: Sequence[Version]
+    ) -> Mapping[tuple[bytes, str], errors.FerrylineError]:
+        """DeleteObjects of up to 1,000 versions: those that were not deleted, each with its error."""
+        return await writes.delete_versions(self._client, [(one.key, one.version_id) for one in found])
 
     async def delete_many(self, keys: Sequence[bytes]) -> Mapping[bytes, errors.FerrylineError]:
         """DeleteObjects of up to 1,000 keys: the keys that were not deleted, each with its error."""

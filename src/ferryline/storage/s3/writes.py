@@ -69,24 +69,42 @@ async def delete(
     return answer.text(b"x-amz-version-id") if marked else None
 
 
+Target = tuple[bytes, str | None]
+"""A key, and a version of it; None for whatever is current."""
+
+
 async def delete_many(client: Client, keys: Sequence[bytes]) -> Mapping[bytes, errors.FerrylineError]:
     """DeleteObjects of at most 1,000 keys: the keys that were not deleted, each with its error.
 
     Keys that XML cannot carry (control characters) are deleted one by one.
     """
-    if len(keys) > DELETE_KEYS_MAX:
-        raise errors.BrokenInvariant(f"{len(keys)} keys in one DeleteObjects; S3 takes {DELETE_KEYS_MAX}")
-    failed: dict[bytes, errors.FerrylineError] = {}
-    batch: dict[bytes, bytes] = {}
-    for key in keys:
+    failed = await _delete(client, [(key, None) for key in keys])
+    return {key: failure for (key, _), failure in failed.items()}
+
+
+async def delete_versions(
+    client: Client, versions: Sequence[tuple[bytes, str]]
+) -> Mapping[tuple[bytes, str], errors.FerrylineError]:
+    """The same for versions of keys, which then are gone for good; markers of deletes are versions too."""
+    failed = await _delete(client, versions)
+    return {(key, version_id or ""): failure for (key, version_id), failure in failed.items()}
+
+
+async def _delete(client: Client, targets: Sequence[Target]) -> dict[Target, errors.FerrylineError]:
+    if len(targets) > DELETE_KEYS_MAX:
+        raise errors.BrokenInvariant(f"{len(targets)} keys in one DeleteObjects; S3 takes {DELETE_KEYS_MAX}")
+    failed: dict[Target, errors.FerrylineError] = {}
+    batch: dict[Target, Target] = {}
+    for target in targets:
+        key, version_id = target
         try:
             whole = client.absolute(key)
             if _fits_xml(whole):
-                batch[whole] = key
+                batch[whole, version_id] = target
             else:
-                await delete(client, key, Condition())
+                await delete(client, key, Condition(), version_id)
         except errors.ObjectFailed as problem:
-            failed[key] = problem
+            failed[target] = problem
     if batch:
         failed.update(await _delete_batch(client, batch))
     return failed
@@ -97,10 +115,15 @@ def escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
+def _object(whole: bytes, version_id: str | None) -> str:
+    version = "" if version_id is None else f"<VersionId>{escaped(version_id)}</VersionId>"
+    return f"<Object><Key>{escaped(whole.decode())}</Key>{version}</Object>"
+
+
 async def _delete_batch(
-    client: Client, batch: Mapping[bytes, bytes]
-) -> Mapping[bytes, errors.FerrylineError]:
-    objects = "".join(f"<Object><Key>{escaped(whole.decode())}</Key></Object>" for whole in batch)
+    client: Client, batch: Mapping[Target, Target]
+) -> Mapping[Target, errors.FerrylineError]:
+    objects = "".join(_object(whole, version_id) for whole, version_id in batch)
     body = (
         '<?xml version="1.0" encoding="UTF-8"?><Delete xmlns="http://s3.amazonaws.com/doc/2006-03-01/">'
         f"<Quiet>false</Quiet>{objects}</Delete>"
@@ -119,25 +142,33 @@ async def _delete_batch(
     )
     answer = await client.send(call)
     root = result_of(client, call, answer, "DeleteResult")
-    failed: dict[bytes, errors.FerrylineError] = {}
+    failed: dict[Target, errors.FerrylineError] = {}
     unseen = dict(batch)
     for one in answer_xml.children(root, "Deleted"):
-        unseen.pop((answer_xml.child_text(one, "Key") or "").encode(), None)
+        _told(unseen, one)
     for one in answer_xml.children(root, "Error"):
-        key = unseen.pop((answer_xml.child_text(one, "Key") or "").encode(), None)
+        target = _told(unseen, one)
         code, message = answer_xml.child_text(one, "Code") or "", answer_xml.child_text(one, "Message") or ""
-        if key is not None and code != "NoSuchKey":
-            asked = client.asked(Call("DeleteObjects", "POST", key, effect=Effect.WRITE))
+        if target is not None and code not in ("NoSuchKey", "NoSuchVersion"):
+            asked = client.asked(Call("DeleteObjects", "POST", target[0], effect=Effect.WRITE))
             said = Refusal(200, code[:80], printable(message.encode(), 300))
-            failed[key] = translate.of_refusal(asked, said, answer, client.now())
-    for key in unseen.values():
-        failed[key] = errors.RetryLater(
-            f"DeleteObjects in {client.place} said nothing about {printable(key)}",
-            key=key,
+            failed[target] = translate.of_refusal(asked, said, answer, client.now())
+    for target in unseen.values():
+        failed[target] = errors.RetryLater(
+            f"DeleteObjects in {client.place} said nothing about {printable(target[0])}",
+            key=target[0],
             place=client.place,
             effect_possible=True,
         )
     return failed
+
+
+def _told(unseen: dict[Target, Target], element: answer_xml.Element) -> Target | None:
+    """The target that an answer's element is about, taken out of `unseen`. Not all servers name `null`."""
+    key = (answer_xml.child_text(element, "Key") or "").encode()
+    version_id = answer_xml.child_text(element, "VersionId") or None
+    names = ((key, version_id), (key, None), (key, "null" if version_id is None else version_id))
+    return next((unseen.pop(name) for name in names if name in unseen), None)
 
 
 def _fits_xml(key: bytes) -> bool:
