@@ -80,7 +80,7 @@ def _share(ends: Ends) -> None:
         and url == ends.destination_endpoint.rpartition("|")[0]
         and known.stored_checksum is Support.UNKNOWN
         and known.server == there.server
-        and isinstance(ends.source, Learns)
+        and isinstance(ends.source.bare, Learns)
     ):
         ends.source.learn(dataclasses.replace(known, stored_checksum=there.stored_checksum))
 
