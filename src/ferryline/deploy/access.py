@@ -82,9 +82,9 @@ class Access(pulumi.ComponentResource):
         )
         keys = list(args.kms_key_arns or ())
         kms = documents.KMS_READ_ACTIONS if args.use is Use.SOURCE else documents.KMS_WRITE_ACTIONS
-        own = pulumi.Output.all(args.bucket_arn, *keys).apply(
+        own = pulumi.Output.all(args.bucket_arn, account, *keys).apply(
             lambda known: documents.document(
-                documents.role_statements(_grant(args, known[0]), known[1:], kms)
+                documents.role_statements(_grant(args, known[0], known[1]), known[2:], kms)
             )
         )
         policy = aws.iam.RolePolicy(
@@ -111,14 +111,17 @@ class Access(pulumi.ComponentResource):
         )
 
 
-def _grant(args: AccessArgs, bucket_arn: str) -> documents.BucketGrant:
+def _grant(args: AccessArgs, bucket_arn: str, account: str | None = None) -> documents.BucketGrant:
+    """What the role may do; `account` owns the bucket where the arguments name no other owner.
+
+    Reports may go to a bucket of another account without saying so, and hold no data.
+    """
+    owner = args.owner_account_id or account
     if args.use is Use.SOURCE:
-        return documents.reading(bucket_arn, folder(args.prefix), args.owner_account_id)
+        return documents.reading(bucket_arn, folder(args.prefix), owner)
     if args.use is Use.REPORT:
-        return documents.reporting(bucket_arn, folder(args.prefix))
-    return documents.writing(
-        bucket_arn, folder(args.prefix), deletes=bool(args.deletes), owner=args.owner_account_id
-    )
+        return documents.reporting(bucket_arn, folder(args.prefix), args.owner_account_id)
+    return documents.writing(bucket_arn, folder(args.prefix), deletes=bool(args.deletes), owner=owner)
 
 
 def account_of(given: pulumi.Input[str] | None, parent: pulumi.Resource) -> pulumi.Input[str]:
