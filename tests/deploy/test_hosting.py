@@ -11,9 +11,7 @@ from tests.deploy.ground import run
 def test_the_schema_that_is_checked_in_is_not_stale():
     from ferryline.deploy import hosting
 
-    assert hosting.shipped() == hosting.rendered(), (
-        "write it again: hosting.rendered() into plugin/schema.json"
-    )
+    assert hosting.shipped() == hosting.rendered(), "write it again: make reference"
 
 
 def test_every_component_and_each_of_its_fields_is_described():
