@@ -115,3 +115,34 @@ def test_a_task_of_its_own_is_held_to_the_same():
     said = str(refused.value)
     for field in ("log_group_arn", "report.region", "account_id", "tags"):
         assert f": {field}: " in said
+
+
+def alone(kind, **given):
+    def program():
+        from ferryline import deploy as d
+
+        getattr(d, kind)("one", getattr(d, kind + "Args")(**given))
+
+    return program
+
+
+TASK_ELSEWHERE = f"arn:aws:datasync:us-east-1:{ACCOUNT}:task/task-0123456789abcdef0"
+
+
+@pytest.mark.parametrize(
+    ("program", "field", "what"),
+    [
+        pytest.param(alone("Logs", region="eu-west-1", retention_days=45), "retention_days", "45", id="logs"),
+        pytest.param(alone("Logs", region="eu-west-1", account_id="1"), "account_id", "'1'", id="logs-account"),
+        pytest.param(alone("Watch", region="eu-west-1", tasks={}, topic_arn=topic("us-east-1")), "topic_arn", "lies in us-east-1", id="watch-topic"),
+        pytest.param(alone("Watch", region="eu-west-1", tasks={"a": TASK_ELSEWHERE}), "tasks.a", "lies in us-east-1", id="watch-task"),
+        pytest.param(alone("Bucket", region="eu-west-1", tags={"aws:x": "y"}), "tags", "AWS's own", id="bucket-tags"),
+    ],
+)  # fmt: skip
+def test_a_component_of_its_own_is_held_to_the_same(program, field, what):
+    with pytest.raises(errors.BadPolicy) as refused:
+        run(program)
+
+    (problem,) = refused.value.problems
+    assert f": {field}: " in problem.message
+    assert what in problem.message

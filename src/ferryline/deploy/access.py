@@ -12,7 +12,7 @@ from enum import StrEnum
 import pulumi
 import pulumi_aws as aws
 
-from ferryline.deploy import arguments, documents, geography, naming
+from ferryline.deploy import arguments, beside, documents, geography, naming
 from ferryline.deploy.describing import folder
 from ferryline.deploy.refusals import Refusals
 
@@ -66,6 +66,8 @@ class Access(pulumi.ComponentResource):
             geography.check_region(region, f"regions[{index}]", args.regions, refusals)
         if not args.regions:
             refusals.add("regions", "none given", "name the regions of the locations and tasks")
+        beside.check_account(args.account_id, refusals)
+        beside.check_tags(args.tags, refusals)
         refusals.stop()
         super().__init__("ferryline:index:Access", name, None, opts)
         partition = geography.partition_of(args.regions[0])

@@ -48,12 +48,14 @@ def check_watching(watching: WatchingArgs | None, refusals: Refusals) -> None:
             name = f"watching.{field}.{region}"
             if geography.check_region(region, name, (region,), refusals):
                 geography.check_arn(arn, name, geography.Expected((service,), region), refusals)
-    days = watching.log_retention_days
+    check_retention(watching.log_retention_days, "watching.log_retention_days", refusals)
+
+
+def check_retention(days: int | None, name: str, refusals: Refusals) -> None:
+    """Refuse days that CloudWatch Logs does not offer; the remedy is the next longer time that it does."""
     if days is not None and days not in RETENTION_DAYS:
         close = min(RETENTION_DAYS, key=lambda one: (one < days, abs(one - days)))
-        refusals.add(
-            "watching.log_retention_days", f"CloudWatch keeps no logs for {days} days", f"write {close}"
-        )
+        refusals.add(name, f"CloudWatch keeps no logs for {days} days", f"write {close}")
 
 
 def check_tags(tags: Mapping[str, str] | None, refusals: Refusals) -> None:

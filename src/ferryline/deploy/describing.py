@@ -64,7 +64,7 @@ class _Look:
 
     def prefix(self, value: str | None) -> None:
         if (value or "").startswith("/"):
-            remedy = "leave the slash out; keys that begin with one are out of DataSync's reach"
+            remedy = "leave the slash out; keys that begin with one are only in reach of engine: ferryline"
             self.refuse("prefix", f"{value!r} begins with a slash", remedy)
 
     def host(self, value: object, field: str) -> None:
