@@ -16,7 +16,7 @@ help:
 	@echo "make test-deploy   the Pulumi components alone, without network or account"
 	@echo "make check         lint, types, layers"
 	@echo "make bench         speed and memory as ratios against rclone"
-	@echo "make reference     regenerate docs/reference from the code"
+	@echo "make reference     regenerate docs/reference and the plugin's schema from the code"
 	@echo "make requirements  pin the newest versions again"
 
 $(VENV)/run.stamp: requirements/run.txt pyproject.toml
@@ -55,6 +55,7 @@ bench: $(VENV)/dev.stamp
 
 reference: $(VENV)/dev.stamp
 	$(BIN)/python docs/generate.py
+	$(BIN)/python -c "from ferryline.deploy import hosting; hosting.write()"
 
 requirements:
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

@@ -70,8 +70,8 @@ def test_the_text_names_every_source_once(here, capsys):
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["imagenet"], 2, "--engines"),
-        (["a", "b", "--engines"], 2, "one dataset of the policy with --engines"),
+        (["imagenet", "--bytes", "5TiB"], 2, "--engines"),
+        (["a", "b", "--engines"], 2, "name a dataset of the policy alone"),
         (["a", "b", "--bytes", "5TiB"], 2, "--engines"),
         (["imagenets", "--engines"], 2, "imagenet"),
         (["imagenet", "--engines", "--bytes", "5XB"], 2, "--bytes"),

@@ -1,6 +1,9 @@
 """The components as a plugin: the schema that is checked in, and a construction as another language asks for it."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pulumi
 
@@ -11,9 +14,7 @@ from tests.deploy.ground import run
 def test_the_schema_that_is_checked_in_is_not_stale():
     from ferryline.deploy import hosting
 
-    assert hosting.shipped() == hosting.rendered(), (
-        "write it again: hosting.rendered() into plugin/schema.json"
-    )
+    assert hosting.shipped() == hosting.rendered(), "write it again: make reference"
 
 
 def test_every_component_and_each_of_its_fields_is_described():
@@ -54,3 +55,25 @@ def test_another_language_gets_the_same_resources():
     assert datasync_model.problems(ran) == []
     assert ran.one("Task").inputs["options"]["preserveDeletedFiles"] == "REMOVE"
     assert set(ran.exports["tasks"]) == {"eu"}
+
+
+def test_the_plugin_serves_that_schema_to_an_engine():
+    import grpc
+    from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
+
+    from ferryline.deploy import hosting, plugin
+
+    process = subprocess.Popen(
+        [sys.executable, str(Path(plugin.__file__).parent), "127.0.0.1:9"], stdout=subprocess.PIPE
+    )
+    try:
+        port = int(process.stdout.readline())
+        with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+            asked = provider_pb2.GetSchemaRequest(version=0)
+            served = provider_pb2_grpc.ResourceProviderStub(channel).GetSchema(asked, timeout=60).schema
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+    assert json.loads(served) == json.loads(hosting.shipped())

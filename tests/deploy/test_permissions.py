@@ -11,6 +11,8 @@ from tests.deploy.iam import Ask, allowed
 TRAIN, EU = "arn:aws:s3:::acme-train", "arn:aws:s3:::acme-eu"
 KEY = f"arn:aws:kms:eu-central-1:{ACCOUNT}:key/11111111-2222-3333-4444-555555555555"
 
+OURS = {"aws:ResourceAccount": ACCOUNT}
+
 
 def program(remove=False, foreign=None):
     def make():
@@ -82,17 +84,32 @@ REPLICA = [
 
 @pytest.mark.parametrize(("action", "resource", "expected"), SOURCE)
 def test_the_source_role_reads_its_folder_and_no_more(ran, action, resource, expected):
-    assert allowed(Ask(action, resource), of_role(ran, "train-source")) is expected
+    assert allowed(Ask(action, resource, context=OURS), of_role(ran, "train-source")) is expected
 
 
 @pytest.mark.parametrize(("action", "resource", "expected"), REPLICA)
 def test_the_replica_role_writes_its_folder_and_no_more(ran, action, resource, expected):
-    assert allowed(Ask(action, resource), of_role(ran, "train-eu")) is expected
+    assert allowed(Ask(action, resource, context=OURS), of_role(ran, "train-eu")) is expected
+
+
+@pytest.mark.parametrize(
+    ("role", "action", "resource"),
+    [
+        ("train-source", "s3:GetObject", f"{TRAIN}/imagenet/0001.tar"),
+        ("train-eu", "s3:PutObject", f"{EU}/copy/0001.tar"),
+    ],
+)
+def test_a_bucket_of_the_same_name_in_other_hands_is_out_of_reach(ran, role, action, resource):
+    theirs = {"aws:ResourceAccount": OTHER_ACCOUNT}
+
+    assert allowed(Ask(action, resource, context=OURS), of_role(ran, role))
+    assert not allowed(Ask(action, resource, context=theirs), of_role(ran, role))
 
 
 def test_only_remove_lets_the_role_delete():
     assert allowed(
-        Ask("s3:DeleteObject", f"{EU}/copy/0001.tar"), of_role(run(program(remove=True)), "train-eu")
+        Ask("s3:DeleteObject", f"{EU}/copy/0001.tar", context=OURS),
+        of_role(run(program(remove=True)), "train-eu"),
     )
 
 

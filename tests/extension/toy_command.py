@@ -6,5 +6,5 @@ from tests.extension.edits import Edit, NewFile
 
 EDITS = (
     NewFile("cli/count.py", Path(__file__).with_name("count.py").read_text("utf-8")),
-    Edit("cli/main.py", 'COMMANDS = ("check", "copy", ', '"count", '),
+    Edit("cli/main.py", '        "copy",\n', '        "count",\n'),
 )

@@ -12,7 +12,7 @@ from enum import StrEnum
 import pulumi
 import pulumi_aws as aws
 
-from ferryline.deploy import arguments, documents, geography, naming
+from ferryline.deploy import arguments, beside, documents, geography, naming
 from ferryline.deploy.describing import folder
 from ferryline.deploy.refusals import Refusals
 
@@ -66,6 +66,8 @@ class Access(pulumi.ComponentResource):
             geography.check_region(region, f"regions[{index}]", args.regions, refusals)
         if not args.regions:
             refusals.add("regions", "none given", "name the regions of the locations and tasks")
+        beside.check_account(args.account_id, refusals)
+        beside.check_tags(args.tags, refusals)
         refusals.stop()
         super().__init__("ferryline:index:Access", name, None, opts)
         partition = geography.partition_of(args.regions[0])
@@ -82,9 +84,9 @@ class Access(pulumi.ComponentResource):
         )
         keys = list(args.kms_key_arns or ())
         kms = documents.KMS_READ_ACTIONS if args.use is Use.SOURCE else documents.KMS_WRITE_ACTIONS
-        own = pulumi.Output.all(args.bucket_arn, *keys).apply(
+        own = pulumi.Output.all(args.bucket_arn, account, *keys).apply(
             lambda known: documents.document(
-                documents.role_statements(_grant(args, known[0]), known[1:], kms)
+                documents.role_statements(_grant(args, known[0], known[1]), known[2:], kms)
             )
         )
         policy = aws.iam.RolePolicy(
@@ -111,14 +113,17 @@ class Access(pulumi.ComponentResource):
         )
 
 
-def _grant(args: AccessArgs, bucket_arn: str) -> documents.BucketGrant:
+def _grant(args: AccessArgs, bucket_arn: str, account: str | None = None) -> documents.BucketGrant:
+    """What the role may do; `account` owns the bucket where the arguments name no other owner.
+
+    Reports may go to a bucket of another account without saying so, and hold no data.
+    """
+    owner = args.owner_account_id or account
     if args.use is Use.SOURCE:
-        return documents.reading(bucket_arn, folder(args.prefix), args.owner_account_id)
+        return documents.reading(bucket_arn, folder(args.prefix), owner)
     if args.use is Use.REPORT:
-        return documents.reporting(bucket_arn, folder(args.prefix))
-    return documents.writing(
-        bucket_arn, folder(args.prefix), deletes=bool(args.deletes), owner=args.owner_account_id
-    )
+        return documents.reporting(bucket_arn, folder(args.prefix), args.owner_account_id)
+    return documents.writing(bucket_arn, folder(args.prefix), deletes=bool(args.deletes), owner=owner)
 
 
 def account_of(given: pulumi.Input[str] | None, parent: pulumi.Resource) -> pulumi.Input[str]:

@@ -11,7 +11,7 @@ from enum import StrEnum
 import pulumi
 from pulumi_aws import s3
 
-from ferryline.deploy import arguments, geography
+from ferryline.deploy import arguments, beside, geography
 from ferryline.deploy.args_location import LocationArgs, S3Args
 from ferryline.deploy.refusals import Refusals
 
@@ -68,6 +68,7 @@ class Bucket(pulumi.ComponentResource):
                 refusals.add(field, f"{days} days", "give at least one, or leave it out")
         if args.object_lock_mode is not None and args.object_lock_days is None:
             refusals.add("object_lock_mode", "means nothing without days", "give object_lock_days")
+        beside.check_tags(args.tags, refusals)
         refusals.stop()
         super().__init__("ferryline:index:Bucket", name, None, opts)
         self._declared = args

@@ -14,7 +14,7 @@ import pulumi
 import pulumi_aws as aws
 from pulumi_aws import s3
 
-from ferryline.deploy import arguments, describing, documents, naming, pairing, replication_rules
+from ferryline.deploy import arguments, beside, describing, documents, naming, pairing, replication_rules
 from ferryline.deploy.args_location import LocationArgs, S3Args
 from ferryline.deploy.args_task import OptionsArgs
 from ferryline.deploy.refusals import Refusals
@@ -138,6 +138,7 @@ def _checked(args: BucketReplicationArgs, refusals: Refusals) -> dict[str, Site]
     if not 1 <= len(args.replicas) <= replication_rules.RULES_MAX:
         remedy = f"a bucket takes 1 to {replication_rules.RULES_MAX} rules"
         refusals.add("replicas", f"{len(args.replicas)} given", remedy)
+    beside.check_tags(args.tags, refusals)
     refusals.stop()
     return sites
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from blake3 import blake3
 
-from ferryline.deploy import describing, pairing, replication_rules, timing
+from ferryline.deploy import beside, describing, pairing, replication_rules, timing
 from ferryline.deploy.args_task import ReplicationArgs, ReportArgs, WatchingArgs
-from ferryline.deploy.datasync_task import check_labels
+from ferryline.deploy.datasync_task import check_name
 from ferryline.deploy.pairing import Prepared
 from ferryline.deploy.refusals import Refusals
 from ferryline.deploy.site import Site
@@ -56,7 +56,8 @@ def check(name: str, args: ReplicationArgs, refusals: Refusals) -> Checked:
         engine = replica.engine or Engine.DATASYNC
         if engine is Engine.DATASYNC:
             pairs[label] = pairing.prepare(source, replicas[label], wish, refusals)
-            check_labels(f"{name}-{label}", args.tags, refusals)
+            check_name(f"{name}-{label}", refusals)
+            beside.check_report(args.report, replicas[label].region, opted_in, refusals)
         elif engine is Engine.S3_REPLICATION:
             replication_rules.check(source, replicas[label], wish.options, refusals)
             replication_rules.check_keys(args.source, replica.to, replicas[label].name, refusals)
@@ -66,6 +67,9 @@ def check(name: str, args: ReplicationArgs, refusals: Refusals) -> Checked:
             remedy = "outputs by name keep it for the source; call the replica otherwise"
             refusals.add(f"replicas.{label}", f"a replica cannot be called {label!r}", remedy)
     _check_writers(replicas, args, refusals)
+    beside.check_watching(args.watching, refusals)
+    beside.check_tags(args.tags, refusals)
+    beside.check_account(args.account_id, refusals)
     hours = _max_age_hours(args, pairs, refusals)
     refusals.stop()
     _check_residency(args.dataset or name, args, replicas)

@@ -39,6 +39,9 @@ class Settled:
 
 def settle(wished: Options, source: Site, destination: Site, refusals: Refusals) -> Settled:
     """The options for this pair. Records a refusal for what cannot go together."""
+    if wished.bytes_per_second < 1 and wished.bytes_per_second != options_.UNLIMITED:
+        remedy = "write -1 for no limit, or at least 1"
+        refusals.add("options.bytes_per_second", f"{wished.bytes_per_second} bytes a second", remedy)
     mode = _mode(wished, source, destination, refusals)
     posix = _keeps_posix(source, destination)
     chosen = dataclasses.replace(

@@ -6,12 +6,11 @@ checked before the first resource, and every option is sent.
 
 import dataclasses
 import re
-from collections.abc import Mapping
 
 import pulumi
 from pulumi_aws import datasync
 
-from ferryline.deploy import arguments, describing, making, pairing
+from ferryline.deploy import arguments, beside, describing, geography, making, pairing
 from ferryline.deploy.access import Access, AccessArgs, Use, account_of
 from ferryline.deploy.args_location import LocationArgs
 from ferryline.deploy.args_task import DataSyncTaskArgs, ReportArgs
@@ -21,7 +20,6 @@ from ferryline.deploy.refusals import Refusals
 from ferryline.deploy.site import Site
 from ferryline.policy.options import LogLevel, TaskMode
 
-TAGS_MAX = 50
 _TASK_NAME = re.compile(r"[a-zA-Z0-9\s+=._:@/-]{1,256}")
 
 
@@ -155,18 +153,21 @@ def _checked(name: str, args: DataSyncTaskArgs, refusals: Refusals) -> Prepared:
         if describing.is_pending(location):
             remedy = "make the role with Access or Replication first, and write attached once it is"
             refusals.add(f"{field}.s3.owner_policy", "pending: DataSync cannot reach the bucket yet", remedy)
-    check_labels(args.task_name or name, args.tags, refusals)
+    check_name(args.task_name or name, refusals)
+    beside.check_tags(args.tags, refusals)
+    beside.check_report(args.report, args.destination.region, args.opted_in_regions or (), refusals)
+    beside.check_account(args.account_id, refusals)
+    expected = geography.Expected(("logs",), args.destination.region)
+    geography.check_arn(args.log_group_arn, "log_group_arn", expected, refusals)
     refusals.stop()
     return prepared
 
 
-def check_labels(task_name: str, tags: Mapping[str, str] | None, refusals: Refusals) -> None:
-    """Refuse a task's name or tags that DataSync does not take."""
+def check_name(task_name: str, refusals: Refusals) -> None:
+    """Refuse a task's name that DataSync does not take."""
     if not _TASK_NAME.fullmatch(task_name):
         remedy = "at most 256 letters, digits, spaces and + = . _ : @ / -"
         refusals.add("task_name", f"{task_name[:80]!r} is no task's name", remedy)
-    if len(tags or {}) > TAGS_MAX:
-        refusals.add("tags", f"{len(tags or {})} tags", f"AWS takes {TAGS_MAX}")
 
 
 def _options(prepared: Prepared) -> datasync.TaskOptionsArgs:

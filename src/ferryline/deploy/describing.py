@@ -4,6 +4,7 @@ Components call `site` for each location before they make anything. Outputs are 
 not known yet is checked by AWS.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,9 @@ STORAGE_CLASSES = {
 }
 """S3's names and DataSync's, to DataSync's."""
 
+_HOST = re.compile(r"([a-zA-Z0-9-]*[a-zA-Z0-9]\.)*[A-Za-z0-9:-]*[A-Za-z0-9]")
+"""What DataSync takes as the name of a server: the API model's own pattern."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Look:
@@ -52,6 +56,22 @@ class _Look:
             self.refuse(field, f"{len(values)} given", f"give 1 to {most}")
         for index, value in enumerate(values):
             self.arn(value, f"{field}[{index}]", service)
+
+    def role(self, value: object, field: str) -> None:
+        self.arn(value, field, "iam")
+        if isinstance(value, str) and value.startswith("arn:") and ":role/" not in value:
+            self.refuse(field, f"{value[:120]!r} is no role", "copy the role's ARN: arn:aws:iam::…:role/…")
+
+    def prefix(self, value: str | None) -> None:
+        if (value or "").startswith("/"):
+            remedy = "leave the slash out; keys that begin with one are only in reach of engine: ferryline"
+            self.refuse("prefix", f"{value!r} begins with a slash", remedy)
+
+    def host(self, value: object, field: str) -> None:
+        if isinstance(value, str) and not _HOST.fullmatch(value):
+            self.refuse(
+                field, f"{value[:120]!r} is no host's name", "write a name or an address, without a scheme"
+            )
 
     def secret(self, value: object, field: str, *, needed: bool) -> None:
         if isinstance(value, str):
@@ -76,7 +96,10 @@ def site(args: LocationArgs, name: str, opted_in: Sequence[str], refusals: Refus
 
 
 def _s3(look: _Look, args: S3Args, name: str) -> Site:
-    look.arn(args.bucket_arn, "bucket_arn", "s3", "s3-outposts")
+    expected = geography.Expected(("s3", "s3-outposts"), look.region)
+    geography.check_bucket(args.bucket_arn, f"{look.name}.bucket_arn", expected, look.refusals)
+    look.prefix(args.prefix)
+    look.role(args.role_arn, "role_arn")
     outposts = bool(args.agent_arns)
     if args.agent_arns:
         look.arns(args.agent_arns, "agent_arns", "datasync", 8)
@@ -131,7 +154,7 @@ def _efs(look: _Look, args: Any, name: str) -> Site:
     look.arn(args.subnet_arn, "subnet_arn", "ec2")
     look.arns(args.security_group_arns, "security_group_arns", "ec2", 5)
     look.arn(args.access_point_arn, "access_point_arn", "elasticfilesystem")
-    look.arn(args.file_system_access_role_arn, "file_system_access_role_arn", "iam")
+    look.role(args.file_system_access_role_arn, "file_system_access_role_arn")
     encryption = args.in_transit_encryption
     if encryption not in (None, "NONE", "TLS1_2"):
         look.refuse("in_transit_encryption", f"{encryption!r} is unknown", "write TLS1_2 or NONE")
@@ -189,6 +212,7 @@ def _version(look: _Look, version: str | None, accepted: tuple[str, ...]) -> Non
 
 
 def _nfs(look: _Look, args: Any, name: str) -> Site:
+    look.host(args.server_hostname, "server_hostname")
     look.arns(args.agent_arns, "agent_arns", "datasync", 8)
     _version(look, args.version, _NFS_VERSIONS)
     place = _text(args.server_hostname)
@@ -196,6 +220,7 @@ def _nfs(look: _Look, args: Any, name: str) -> Site:
 
 
 def _smb(look: _Look, args: Any, name: str) -> Site:
+    look.host(args.server_hostname, "server_hostname")
     look.arns(args.agent_arns, "agent_arns", "datasync", 8)
     _version(look, args.version, _SMB_VERSIONS)
     look.secret(args.password, "password", needed=True)
@@ -203,6 +228,8 @@ def _smb(look: _Look, args: Any, name: str) -> Site:
 
 
 def _object_storage(look: _Look, args: Any, name: str) -> Site:
+    look.host(args.server_hostname, "server_hostname")
+    look.prefix(args.prefix)
     if args.agent_arns:
         look.arns(args.agent_arns, "agent_arns", "datasync", 8)
     if (args.access_key is None) is not (args.secret_key is None):
@@ -225,6 +252,7 @@ def _azure_blob(look: _Look, args: Any, name: str) -> Site:
 
 
 def _hdfs(look: _Look, args: Any, name: str) -> Site:
+    look.host(args.name_node_hostname, "name_node_hostname")
     look.arns(args.agent_arns, "agent_arns", "datasync", 8)
     if (args.simple_user is None) is (args.kerberos_principal is None):
         remedy = "give simple_user, or kerberos_principal with its keytab and krb5.conf"

@@ -48,7 +48,8 @@ KMS_WRITE_ACTIONS = (
 class BucketGrant:
     """What one role may do with one bucket (or access point) below a prefix.
 
-    `owner` is the account that owns the bucket, or None for the caller's own.
+    `owner` is the account that owns the bucket; a role is held to it, so that a bucket of the same name
+    in anybody else's hands is out of reach. None leaves that open.
     """
 
     bucket_arn: str
@@ -75,9 +76,9 @@ def writing(bucket_arn: str, prefix: str, *, deletes: bool, owner: str | None = 
     return BucketGrant(bucket_arn, prefix, BUCKET_ACTIONS, actions, owner)
 
 
-def reporting(bucket_arn: str, prefix: str) -> BucketGrant:
+def reporting(bucket_arn: str, prefix: str, owner: str | None = None) -> BucketGrant:
     """What DataSync needs to leave task reports."""
-    return BucketGrant(bucket_arn, prefix, (), REPORT_ACTIONS)
+    return BucketGrant(bucket_arn, prefix, (), REPORT_ACTIONS, owner)
 
 
 def document(statements: Iterable[Statement]) -> str:

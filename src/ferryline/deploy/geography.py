@@ -106,3 +106,11 @@ def check_arn(value: object, name: str, expected: Expected, refusals: Refusals) 
             f"{value} is of {found.partition}, and {expected.region} of {partition_of(expected.region)}",
             "name a resource of the region's own partition",
         )
+
+
+def check_bucket(value: object, name: str, expected: Expected, refusals: Refusals) -> None:
+    """Refuse what `check_arn` refuses, and a bucket's ARN that goes on with a key."""
+    check_arn(value, name, expected, refusals)
+    found = parse(value) if isinstance(value, str) else None
+    if found is not None and found.service == "s3" and not found.region and "/" in found.resource:
+        refusals.add(name, f"{value} is an object's ARN", "give the bucket's alone, and the folder as prefix")

@@ -6,6 +6,7 @@ reads annotations and attribute docstrings, so arguments have no unions and ever
 
 import json
 from importlib import metadata, resources
+from pathlib import Path
 from typing import Any
 
 import pulumi
@@ -55,6 +56,11 @@ def rendered() -> str:
 def shipped() -> str:
     """The text that the installed package holds."""
     return resources.files("ferryline.deploy.plugin").joinpath("schema.json").read_text("utf-8")
+
+
+def write() -> None:
+    """Write the schema into the checkout that this module was loaded from: `make reference`."""
+    (Path(__file__).parent / "plugin" / "schema.json").write_text(rendered(), "utf-8")
 
 
 def host() -> None:

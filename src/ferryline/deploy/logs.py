@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_aws as aws
 
-from ferryline.deploy import arguments, documents, geography
+from ferryline.deploy import arguments, beside, documents, geography
 from ferryline.deploy.access import account_of
 from ferryline.deploy.refusals import Refusals
 
@@ -46,6 +46,9 @@ class Logs(pulumi.ComponentResource):
         refusals = Refusals(f"Logs {name!r}")
         args = arguments.read(LogsArgs, args, refusals)
         geography.check_region(args.region, "region", (args.region,), refusals)
+        beside.check_retention(args.retention_days, "retention_days", refusals)
+        beside.check_account(args.account_id, refusals)
+        beside.check_tags(args.tags, refusals)
         refusals.stop()
         super().__init__("ferryline:index:Logs", name, None, opts)
         region, partition = args.region, geography.partition_of(args.region)

@@ -15,7 +15,7 @@ from typing import Any
 import pulumi
 import pulumi_aws as aws
 
-from ferryline.deploy import arguments, documents, geography, naming, timing
+from ferryline.deploy import arguments, beside, documents, geography, naming, timing
 from ferryline.deploy.access import account_of
 from ferryline.deploy.refusals import Refusals
 
@@ -58,6 +58,12 @@ class Watch(pulumi.ComponentResource):
                 f"CloudWatch looks back at most {timing.ALARM_HOURS_MAX} hours; leave it out for rarer runs"
             )
             refusals.add("max_age_hours", f"{hours} hours", remedy)
+        geography.check_arn(args.topic_arn, "topic_arn", geography.Expected(("sns",), args.region), refusals)
+        for label, task_arn in args.tasks.items():
+            expected = geography.Expected(("datasync",), args.region)
+            geography.check_arn(task_arn, f"tasks.{label}", expected, refusals)
+        beside.check_account(args.account_id, refusals)
+        beside.check_tags(args.tags, refusals)
         refusals.stop()
         super().__init__("ferryline:index:Watch", name, None, opts)
         self._watched = args
