@@ -49,9 +49,10 @@ def is_aws(location: S3Location) -> bool:
 
 
 def is_plain(location: S3Location) -> bool:
-    """Whether the endpoint was given as http://, so that no certificates are ever needed."""
+    """Whether the endpoint was given as http:// and no bundle was, so that certificates mean nothing."""
     endpoint = location.access.endpoint_url
-    return endpoint is not None and urlsplit(endpoint).scheme == "http"
+    plain = endpoint is not None and urlsplit(endpoint).scheme == "http"
+    return plain and location.access.ca_bundle is None
 
 
 def address_of(location: S3Location, region: str, tls: ssl.SSLContext | None) -> Address:
