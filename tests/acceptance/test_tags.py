@@ -4,6 +4,7 @@ import pytest
 
 from ferryline.testing.strict import Lie, Put, StrictServer
 from tests.commanding import url
+from tests.datasets import NAME, s3, write_policy
 
 TAGS = {"team": "ml", "licence": "CC BY"}
 
@@ -55,3 +56,14 @@ def test_an_unknown_word_is_refused_with_the_known_ones(user, servers):
     assert done.code == 2
     assert "--object-tags" in done.err
     assert "PRESERVE, NONE" in done.err
+
+
+@pytest.mark.parametrize(("options", "kept"), [({}, TAGS), ({"object_tags": "NONE"}, {})])
+def test_a_sync_keeps_them_as_its_policy_says(user, options, kept):
+    with StrictServer("source", "eu", "ap") as server:
+        server.bucket("source").put("data/tagged", b"bytes", Put(tags=TAGS))
+        places = {name: s3(server, name) for name in ("source", "eu", "ap")}
+        write_policy(user.folder, places, ["eu/data/", "ap/data/"], options=options)
+        said = user.run("sync", NAME, "--json")
+        assert said.code == 0, said.err
+        assert [server.bucket(name).version("data/tagged").tags for name in ("eu", "ap")] == [kept, kept]

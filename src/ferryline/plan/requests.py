@@ -34,10 +34,12 @@ _CLOSED = {"CompleteMultipartUpload": 1, "HeadObject": 1, "DeleteObject": 1}
 """An upload after its last part: Complete, what lies there now, its intent away."""
 
 _PROBED = {
-    "PutObject": 11,
-    "HeadObject": 6,
+    "PutObject": 16,
+    "CopyObject": 6,
+    "HeadObject": 8,
     "GetObject": 1,
-    "DeleteObject": 13,
+    "GetObjectTagging": 1,
+    "DeleteObject": 20,
     "CreateMultipartUpload": 7,
     "UploadPart": 7,
     "CompleteMultipartUpload": 7,

@@ -69,7 +69,8 @@ async def _through(
         )
         _compare(passage, trip, shape, sent)
         written = await _complete(passage, opened, delivered, sent, writing)
-        found = await _looked(passage, sent, written, writing)
+        found = await _looked(passage, sent, written)
+        await _tagged(passage, writing, found)
     except (errors.ObjectFailed, errors.RetryLater):
         await uploads.give_up(passage, opened)
         raise
@@ -144,18 +145,25 @@ async def _complete(
         raise refused(strange) from strange
 
 
-async def _looked(passage: Passage, sent: Sent, written: Written | Found, writing: Writing) -> Found:
+async def _looked(passage: Passage, sent: Sent, written: Written | Found) -> Found:
     crash.point("upload.completed")
-    if isinstance(written, Written) and written.token is not None:
-        # Files: it was seen in place, and the answer is its whole token.
+    if isinstance(written, Found):
+        return written
+    if written.token is not None:  # files: it was seen in place, and the answer is its whole token
         return Found(Entry(sent.key, sent.size_bytes, written.token), None)
     try:
-        found = written if isinstance(written, Found) else await settle.look(passage.ends.destination, sent)
-        if found.stat is not None:
-            await passage.tagging.settled(sent.key, writing, found.stat)
+        return await settle.look(passage.ends.destination, sent)
     except (errors.ObjectMissing, errors.ObjectChanged) as strange:
         raise refused(strange) from strange
-    return found
+
+
+async def _tagged(passage: Passage, writing: Writing, found: Found) -> None:
+    """See that what was found has the tags that it was sent with."""
+    if found.stat is not None:
+        try:
+            await passage.tagging.settled(found.entry.key, writing, found.stat)
+        except (errors.ObjectMissing, errors.ObjectChanged) as strange:
+            raise refused(strange) from strange
 
 
 async def _settled(passage: Passage, sent: Sent, cause: errors.FerrylineError) -> Found:

@@ -15,11 +15,11 @@ OTHER = SimpleNamespace(capabilities=capabilities.Capabilities(provider="s3"))
 MINE = {"endpoint_url": "https://s3.example.org"}
 
 
-def asked(here, there, **more):
+def asked(here, there, *, server_side_copy=True):
     """The origin of a task between two buckets whose accesses have these fields."""
     on_aws = [AWS if "amazonaws" in one.get("endpoint_url", "amazonaws") else OTHER for one in (here, there)]
     source = S3Location("source", b"data/", S3Access(**here))
-    task = Task(source, (S3Location("target", b"", S3Access(**there)),), **more)
+    task = Task(source, (S3Location("target", b"", S3Access(**there)),), server_side_copy=server_side_copy)
     return origin(task, SimpleNamespace(source=on_aws[0], destination=on_aws[1]))
 
 
@@ -76,5 +76,5 @@ def test_a_person_may_say_no():
 
 
 def test_files_are_no_endpoint():
-    task = Task(FileLocation("/data"), (S3Location("target"),))
+    task = Task(FileLocation("/data"), (S3Location("target"),), server_side_copy=True)
     assert origin(task, SimpleNamespace(source=OTHER, destination=AWS)) is None
