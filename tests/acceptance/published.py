@@ -19,8 +19,10 @@ from ferryline.config import datasets, environment, request
 from ferryline.model.digest import Algorithm, Digest
 from ferryline.model.key import EVERYTHING
 from ferryline.model.run import Consistency
-from ferryline.pipeline import dataset_door, documents, ends, shelves
-from ferryline.pipeline.errand import Errand
+from ferryline.pipeline import ends, shelves
+from ferryline.pipeline.published import documents
+from ferryline.pipeline.published import door as dataset_door
+from ferryline.pipeline.published.errand import Errand
 from ferryline.pipeline.shelves import OpenReplica
 from ferryline.pipeline.task import Pressure
 from ferryline.snapshot import build, lock, opening, publish, rows

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from ferryline.pipeline import documents
+from ferryline.pipeline.published import documents
 from ferryline.testing.strict import Fault
 from ferryline.testing.strict.access import Put
 from ferryline.testing.strict.fault import Status

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from ferryline import errors
-from ferryline.pipeline import unlocking
+from ferryline.pipeline.published import unlocking
 
 ONE = {b"a.tar": b"a"}
 

@@ -11,8 +11,9 @@ from ferryline import errors
 from ferryline.cli import live, metrics_file
 from ferryline.model import event
 from ferryline.model.place import Location
-from ferryline.pipeline import dataset_door, webhook
+from ferryline.pipeline import webhook
 from ferryline.pipeline.dataset import DatasetTask
+from ferryline.pipeline.published import door as dataset_door
 from ferryline.policy import values
 from ferryline.report import metrics
 

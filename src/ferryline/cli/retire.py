@@ -7,8 +7,8 @@ import click
 from ferryline import errors
 from ferryline.cli import asking, flags, live
 from ferryline.config import datasets, environment
-from ferryline.pipeline import dataset_door
-from ferryline.pipeline.retiring import Wish
+from ferryline.pipeline.published import door as dataset_door
+from ferryline.pipeline.published.retiring import Wish
 from ferryline.report import replica_text, snapshots_text
 
 

@@ -7,9 +7,9 @@ import click
 from ferryline import errors
 from ferryline.cli import flags, live
 from ferryline.config import datasets, environment
-from ferryline.pipeline import dataset_door
 from ferryline.pipeline.dataset import DatasetTask
-from ferryline.pipeline.pruning import Wish
+from ferryline.pipeline.published import door as dataset_door
+from ferryline.pipeline.published.pruning import Wish
 from ferryline.report import snapshots_text
 
 REPLICA = click.option("--replica", metavar="NAME", help="Only this replica.  [default: all]")

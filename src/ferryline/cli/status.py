@@ -7,8 +7,8 @@ import click
 from ferryline import errors
 from ferryline.cli import flags, live
 from ferryline.config import datasets, environment
-from ferryline.pipeline import dataset_door
-from ferryline.pipeline.status import Wish
+from ferryline.pipeline.published import door as dataset_door
+from ferryline.pipeline.published.status import Wish
 from ferryline.policy import values
 from ferryline.policy.options import Engine
 from ferryline.report import status_text

@@ -6,7 +6,7 @@ import click
 
 from ferryline.cli import asking, flags, live
 from ferryline.config import datasets, environment
-from ferryline.pipeline import dataset_door
+from ferryline.pipeline.published import door as dataset_door
 from ferryline.report import replica_text
 
 

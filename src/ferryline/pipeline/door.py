@@ -50,7 +50,7 @@ def sync(task: DatasetTask, around: Surroundings, wish: Wish) -> RunFacts:
     `facts.stopped` and those of each destination hold what ended work early. Raises UserMistake for
     what is wrong before the run begins, and DiskFailed where the state folder cannot be used.
     """
-    from ferryline.pipeline.sync import Sync  # each command starts with what it needs
+    from ferryline.pipeline.syncing.sync import Sync  # each command starts with what it needs
 
     with open_state(around.state_folder, around.clock) as state:
         unordered: frozenset[str] = frozenset()
@@ -109,7 +109,7 @@ def verify_dataset(
 
     Raises UserMistake, GuardRefused for residency, DiskFailed for the state folder, Interrupted.
     """
-    from ferryline.pipeline.checkup import Checkup  # each command starts with what it needs
+    from ferryline.pipeline.published.checkup import Checkup  # each command starts with what it needs
 
     with open_state(around.state_folder, around.clock) as state:
         checkup = Checkup(task, around, state, sample)

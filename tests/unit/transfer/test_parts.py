@@ -6,7 +6,7 @@ import pytest
 from awscrt import checksums
 
 from ferryline import errors
-from ferryline.model.digest import Algorithm, Evidence
+from ferryline.model.digest import Algorithm, Digest, Evidence
 from ferryline.model.outcome import Failed, Transferred, Vanished
 from ferryline.storage.capabilities import Support
 from ferryline.storage.memory import MemoryStore
@@ -130,7 +130,9 @@ async def test_a_part_larger_than_the_memory_is_streamed():
     assert Streaming.streamed == 3
     assert Streaming.most < MIB
     assert one.bytes_read == one.bytes_written == len(body)
-    assert one.digest == Digest(Algorithm.MD5, hashlib.md5(body).digest()), "the source was written in one piece"
+    assert one.digest == Digest(Algorithm.MD5, hashlib.md5(body).digest()), (
+        "the source was written in one piece"
+    )
 
 
 async def test_a_streamed_part_that_breaks_off_begins_again():

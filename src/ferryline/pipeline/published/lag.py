@@ -18,7 +18,7 @@ from ferryline import errors
 from ferryline.model.key import KeyRange
 from ferryline.model.page import Page
 from ferryline.pipeline import ends
-from ferryline.pipeline.errand import Errand, Looked
+from ferryline.pipeline.published.errand import Errand, Looked
 from ferryline.policy.filters import Filters
 from ferryline.snapshot import freshness, opening, rollback
 from ferryline.snapshot.freshness import Changes

@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from ferryline import errors
 from ferryline.listing.coverage import Coverage
 from ferryline.model.run import Consistency
-from ferryline.pipeline import proofs, publication, seeding
 from ferryline.pipeline.candidates import Candidates
 from ferryline.pipeline.copying import CopyRun, PassState
 from ferryline.pipeline.ends import Ends
 from ferryline.pipeline.remembering import Remembering
-from ferryline.pipeline.tenure import Tenure
+from ferryline.pipeline.syncing import proofs, publication, seeding
+from ferryline.pipeline.syncing.tenure import Tenure
 from ferryline.policy.options import PreserveDeletedFiles, VerifyMode
 from ferryline.snapshot import history, prune, publish
 from ferryline.snapshot.publish import Fencing

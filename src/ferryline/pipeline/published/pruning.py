@@ -10,8 +10,8 @@ from typing import Any
 
 from ferryline import errors
 from ferryline.model import exitcode
-from ferryline.pipeline import errand as errands
-from ferryline.pipeline.errand import Errand, Looked
+from ferryline.pipeline.published import errand as errands
+from ferryline.pipeline.published.errand import Errand, Looked
 from ferryline.snapshot import history, prune
 from ferryline.snapshot.head import Head
 from ferryline.snapshot.prune import PrunePlan

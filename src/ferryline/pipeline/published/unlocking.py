@@ -9,9 +9,9 @@ from typing import Any
 
 from ferryline import errors
 from ferryline.model import exitcode
-from ferryline.pipeline import errand as errands
 from ferryline.pipeline import shelves
-from ferryline.pipeline.errand import Errand
+from ferryline.pipeline.published import errand as errands
+from ferryline.pipeline.published.errand import Errand
 from ferryline.snapshot import lock
 from ferryline.snapshot.lock import Lock
 from ferryline.snapshot.shelf import Shelf

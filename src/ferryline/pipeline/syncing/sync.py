@@ -14,12 +14,12 @@ from ferryline.model import event, exitcode
 from ferryline.model.run import Consistency, Counts, Phase
 from ferryline.pipeline import border, loop, shelves
 from ferryline.pipeline import ends as opening_ends
-from ferryline.pipeline.convoy import Convoy
 from ferryline.pipeline.dataset import DatasetTask, Replica, Wish
-from ferryline.pipeline.itinerary import Turn
-from ferryline.pipeline.lane import Lane
 from ferryline.pipeline.run import Frame, Run
-from ferryline.pipeline.sharing import Sharing
+from ferryline.pipeline.syncing.convoy import Convoy
+from ferryline.pipeline.syncing.itinerary import Turn
+from ferryline.pipeline.syncing.lane import Lane
+from ferryline.pipeline.syncing.sharing import Sharing
 from ferryline.pipeline.task import Pressure, Surroundings, Task
 from ferryline.plan import guard
 from ferryline.report.facts import DestinationFacts, RunFacts

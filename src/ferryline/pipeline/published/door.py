@@ -10,23 +10,14 @@ from typing import Any
 
 from ferryline import errors
 from ferryline.model import place
-from ferryline.pipeline import (
-    documents,
-    door,
-    ends,
-    loop,
-    pointing,
-    pruning,
-    published,
-    retiring,
-    unlocking,
-)
-from ferryline.pipeline import errand as errands
-from ferryline.pipeline import status as status_of
+from ferryline.pipeline import door, ends, loop
 from ferryline.pipeline.dataset import DatasetTask
 from ferryline.pipeline.ends import Opening
-from ferryline.pipeline.errand import Errand
-from ferryline.pipeline.pruning import Wish
+from ferryline.pipeline.published import documents, looking, pointing, pruning, retiring, unlocking
+from ferryline.pipeline.published import errand as errands
+from ferryline.pipeline.published import status as status_of
+from ferryline.pipeline.published.errand import Errand
+from ferryline.pipeline.published.pruning import Wish
 from ferryline.pipeline.run import new_run_id
 from ferryline.pipeline.task import Surroundings
 from ferryline.state import State, open_state
@@ -36,7 +27,7 @@ Document = dict[str, Any]
 
 def listed(task: DatasetTask, around: Surroundings, only: str | None) -> Document:
     """`snapshots list`."""
-    return _look(task, around, lambda errand: published.listed(errand, only))
+    return _look(task, around, lambda errand: looking.listed(errand, only))
 
 
 def shown(
@@ -47,12 +38,12 @@ def shown(
     lines: Callable[[str], None] | None = None,
 ) -> Document:
     """`snapshots show`; with `lines`, every key is told there first."""
-    return _look(task, around, lambda errand: published.shown(errand, name, only, lines))
+    return _look(task, around, lambda errand: looking.shown(errand, name, only, lines))
 
 
 def differences(task: DatasetTask, around: Surroundings, old: str, new: str, only: str | None) -> Document:
     """`snapshots diff`."""
-    return _look(task, around, lambda errand: published.differences(errand, old, new, only))
+    return _look(task, around, lambda errand: looking.differences(errand, old, new, only))
 
 
 def tag(task: DatasetTask, around: Surroundings, name: str, snapshot: str, *, moves: bool) -> Document:

@@ -16,20 +16,21 @@ from ferryline.model import action, outcome
 from ferryline.model.finding import Match
 from ferryline.model.run import Consistency, Phase
 from ferryline.pipeline import ends as opening_ends
-from ferryline.pipeline import probing, scan, seeding
+from ferryline.pipeline import probing, scan
 from ferryline.pipeline.candidates import Candidates
-from ferryline.pipeline.convoy import Convoy, Traveller
 from ferryline.pipeline.copying import CopyRun, PassState
 from ferryline.pipeline.dataset import DatasetTask
-from ferryline.pipeline.issuing import Issuing
-from ferryline.pipeline.itinerary import Itinerary, Turn
-from ferryline.pipeline.markers import Markers
 from ferryline.pipeline.planning import habits_of
 from ferryline.pipeline.remembering import Remembering
 from ferryline.pipeline.run import Run
-from ferryline.pipeline.sharing import Sharing
 from ferryline.pipeline.shelves import OpenReplica
-from ferryline.pipeline.tenure import Tenure
+from ferryline.pipeline.syncing import seeding
+from ferryline.pipeline.syncing.convoy import Convoy, Traveller
+from ferryline.pipeline.syncing.issuing import Issuing
+from ferryline.pipeline.syncing.itinerary import Itinerary, Turn
+from ferryline.pipeline.syncing.markers import Markers
+from ferryline.pipeline.syncing.sharing import Sharing
+from ferryline.pipeline.syncing.tenure import Tenure
 from ferryline.plan import cost, guard
 from ferryline.plan.classify import Classified
 from ferryline.policy.options import VerifyMode

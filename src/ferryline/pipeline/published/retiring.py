@@ -10,11 +10,13 @@ from typing import Any
 
 from ferryline import crash, errors
 from ferryline.model import exitcode, place
-from ferryline.pipeline import documents, erasing, holding, shelves
-from ferryline.pipeline import errand as errands
-from ferryline.pipeline.erasing import Removed
-from ferryline.pipeline.errand import Errand, Looked
+from ferryline.pipeline import shelves
+from ferryline.pipeline.published import documents, erasing
+from ferryline.pipeline.published import errand as errands
+from ferryline.pipeline.published.erasing import Removed
+from ferryline.pipeline.published.errand import Errand, Looked
 from ferryline.pipeline.shelves import OpenReplica
+from ferryline.pipeline.syncing import holding
 from ferryline.report import keys
 from ferryline.snapshot import lock, opening, publish
 from ferryline.storage.wrap.stack import DressedStore

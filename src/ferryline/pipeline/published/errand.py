@@ -15,10 +15,11 @@ from typing import Any
 from ferryline import errors
 from ferryline.model.key import one_line
 from ferryline.model.run import Status
-from ferryline.pipeline import ends, holding, shelves
+from ferryline.pipeline import ends, shelves
 from ferryline.pipeline.dataset import DatasetTask, Replica
 from ferryline.pipeline.ends import Opening
 from ferryline.pipeline.shelves import OpenReplica
+from ferryline.pipeline.syncing import holding
 from ferryline.pipeline.task import Surroundings
 from ferryline.snapshot import lock, publish
 from ferryline.snapshot.head import Head, Published

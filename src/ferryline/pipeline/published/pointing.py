@@ -12,8 +12,8 @@ from ferryline import errors
 from ferryline.model import exitcode
 from ferryline.model.key import EVERYTHING
 from ferryline.pipeline import ends
-from ferryline.pipeline import errand as errands
-from ferryline.pipeline.errand import Errand, Looked
+from ferryline.pipeline.published import errand as errands
+from ferryline.pipeline.published.errand import Errand, Looked
 from ferryline.report import keys
 from ferryline.snapshot import history, opening, publish, rollback
 from ferryline.snapshot.head import Head

@@ -11,8 +11,8 @@ import pyarrow as pa
 
 from ferryline import errors
 from ferryline.model import exitcode
-from ferryline.pipeline import errand as errands
-from ferryline.pipeline.errand import Errand, Looked
+from ferryline.pipeline.published import errand as errands
+from ferryline.pipeline.published.errand import Errand, Looked
 from ferryline.report import keys
 from ferryline.snapshot import compare, load, opening
 from ferryline.snapshot.compare import Change, Version

@@ -10,11 +10,12 @@ from datetime import datetime
 from ferryline import errors
 from ferryline.model.entry import Entry
 from ferryline.pipeline import ends as opening_ends
-from ferryline.pipeline import holding, probing, publication, seeding
+from ferryline.pipeline import probing
 from ferryline.pipeline.dataset import DatasetTask
 from ferryline.pipeline.ends import Ends
 from ferryline.pipeline.run import Run
 from ferryline.pipeline.shelves import OpenReplica
+from ferryline.pipeline.syncing import holding, publication, seeding
 from ferryline.snapshot import lock, publish
 from ferryline.snapshot.head import Published
 from ferryline.snapshot.publish import Writer

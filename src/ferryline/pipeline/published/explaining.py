@@ -11,9 +11,9 @@ from typing import Any
 
 from ferryline import errors
 from ferryline.model.key import one_line
-from ferryline.pipeline import lag
-from ferryline.pipeline.errand import Looked
-from ferryline.pipeline.lag import Lag
+from ferryline.pipeline.published import lag
+from ferryline.pipeline.published.errand import Looked
+from ferryline.pipeline.published.lag import Lag
 from ferryline.report import keys
 from ferryline.snapshot import compare, opening
 from ferryline.snapshot.compare import Version

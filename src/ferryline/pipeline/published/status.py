@@ -14,12 +14,12 @@ from typing import Any
 
 from ferryline import errors
 from ferryline.model import exitcode, place
-from ferryline.pipeline import documents, explaining, lag
-from ferryline.pipeline import errand as errands
-from ferryline.pipeline.documents import Latest
-from ferryline.pipeline.errand import Errand, Looked
-from ferryline.pipeline.explaining import Ground, Standing
-from ferryline.pipeline.lag import Basis, Lag
+from ferryline.pipeline.published import documents, explaining, lag
+from ferryline.pipeline.published import errand as errands
+from ferryline.pipeline.published.documents import Latest
+from ferryline.pipeline.published.errand import Errand, Looked
+from ferryline.pipeline.published.explaining import Ground, Standing
+from ferryline.pipeline.published.lag import Basis, Lag
 from ferryline.snapshot import lock
 from ferryline.snapshot.lock import Lock
 from ferryline.storage.wrap.stack import DressedStore

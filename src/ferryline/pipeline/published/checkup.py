@@ -15,15 +15,16 @@ from ferryline.model import event
 from ferryline.model.finding import Mismatch, Trouble
 from ferryline.model.page import DISTRUSTED
 from ferryline.model.run import Phase
-from ferryline.pipeline import border, loop, publication, seeding, shelves
+from ferryline.pipeline import border, loop, shelves
 from ferryline.pipeline import ends as opening_ends
 from ferryline.pipeline.dataset import DatasetTask, Replica
 from ferryline.pipeline.inspection import Inspection
-from ferryline.pipeline.proofreading import Proofreading
+from ferryline.pipeline.published.proofreading import Proofreading
 from ferryline.pipeline.run import Frame, Run
 from ferryline.pipeline.shelves import OpenReplica
+from ferryline.pipeline.syncing import publication, seeding
+from ferryline.pipeline.syncing.tenure import Tenure
 from ferryline.pipeline.task import Surroundings, Task
-from ferryline.pipeline.tenure import Tenure
 from ferryline.report.facts import VerifyFacts
 from ferryline.snapshot import opening, publish
 from ferryline.snapshot.build import build

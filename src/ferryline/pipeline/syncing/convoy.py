@@ -9,8 +9,8 @@ from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass
 
 from ferryline.model.action import Copy
-from ferryline.pipeline.itinerary import Itinerary, Turn
-from ferryline.pipeline.sharing import Sharing, Tap
+from ferryline.pipeline.syncing.itinerary import Itinerary, Turn
+from ferryline.pipeline.syncing.sharing import Sharing, Tap
 
 AHEAD_MAX = 4096
 """Keys that may be promised to several replicas at once."""

@@ -18,9 +18,9 @@ from ferryline import errors
 from ferryline.model.entry import Entry, Token
 from ferryline.model.key import printable
 from ferryline.model.run import Consistency
-from ferryline.pipeline import identify, proofs
 from ferryline.pipeline.dataset import DatasetTask
 from ferryline.pipeline.shelves import OpenReplica
+from ferryline.pipeline.syncing import identify, proofs
 from ferryline.snapshot import compare, opening, publish
 from ferryline.snapshot.build import build
 from ferryline.snapshot.head import Head

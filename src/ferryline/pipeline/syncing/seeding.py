@@ -9,7 +9,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from ferryline import errors
-from ferryline.pipeline import proofs
+from ferryline.pipeline.syncing import proofs
 from ferryline.snapshot import opening
 from ferryline.snapshot.head import Head
 from ferryline.snapshot.load import Loader
