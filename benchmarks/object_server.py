@@ -27,11 +27,27 @@ _REASON = {
 }  # fmt: skip
 
 
+class Link:
+    """What comes in, all connections together, at so many bytes a second: a link of its own for one region."""
+
+    def __init__(self, bytes_per_second: int, loop: asyncio.AbstractEventLoop) -> None:
+        self._rate = bytes_per_second
+        self._time = loop.time
+        self._free_at = loop.time()
+
+    def took(self, size_bytes: int) -> float:
+        """Count bytes that came; for how many seconds nothing more may."""
+        now = self._time()
+        self._free_at = max(self._free_at, now) + size_bytes / self._rate
+        return self._free_at - now
+
+
 class Speaker(asyncio.BufferedProtocol):
     """HTTP/1.1 with keep-alive; a large body is received where it will stay."""
 
-    def __init__(self, endpoint: object_answers.Endpoint) -> None:
+    def __init__(self, endpoint: object_answers.Endpoint, link: Link | None = None) -> None:
         self._endpoint = endpoint
+        self._link = link
         self._scratch = bytearray(_SCRATCH_BYTES)
         self._view = memoryview(self._scratch)
         self._held = 0
@@ -57,6 +73,11 @@ class Speaker(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """Bytes came: of the body, or of heads and small bodies."""
+        if self._link is not None:
+            busy = self._link.took(nbytes)
+            if busy > 0.002:
+                self._transport.pause_reading()
+                asyncio.get_running_loop().call_later(busy, self._go_on)
         if (
             self._request is not None
             and not self._held
@@ -68,6 +89,10 @@ class Speaker(asyncio.BufferedProtocol):
             return
         self._held += nbytes
         self._work()
+
+    def _go_on(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.resume_reading()
 
     def _work(self) -> None:
         start = 0
@@ -130,13 +155,14 @@ def _opening(answer: Answer) -> bytes:
     ).encode("latin-1")
 
 
-async def serve(endpoint: object_answers.Endpoint, listener: socket.socket) -> None:
+async def serve(endpoint: object_answers.Endpoint, listener: socket.socket, link_rate: int = 0) -> None:
     """Answer on `listener` until SIGTERM or SIGINT."""
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    server = await loop.create_server(lambda: Speaker(endpoint), sock=listener)
+    link = Link(link_rate, loop) if link_rate else None
+    server = await loop.create_server(lambda: Speaker(endpoint, link), sock=listener)
     await stopped.wait()
     server.close()
 
@@ -148,12 +174,13 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--objects", type=int, default=0)
     parser.add_argument("--object-bytes", type=int, default=16 * 1024)
     parser.add_argument("--part-bytes", type=int, default=16 * 1024**2)
+    parser.add_argument("--link-bytes-per-second", type=int, default=0, help="0: as fast as it goes")
     options = parser.parse_args(arguments)
     shelf = Shelf()
     shelf.fill(options.objects, options.object_bytes, options.part_bytes)
     listener = socket.create_server(("127.0.0.1", 0), backlog=512)
     print(json.dumps({"endpoint": f"http://127.0.0.1:{listener.getsockname()[1]}"}), flush=True)
-    work = serve(object_answers.Endpoint(options.bucket, shelf), listener)
+    work = serve(object_answers.Endpoint(options.bucket, shelf), listener, options.link_bytes_per_second)
     try:
         import uvloop
     except ImportError:  # slower, still right

@@ -89,6 +89,24 @@ def objects(count: int, object_bytes: int) -> Iterator[Served]:
 
 
 @contextlib.contextmanager
+def object_endpoint(bucket: str, count: int = 0, object_bytes: int = 16, link: int = 0) -> Iterator[Served]:
+    """One bucket of `count` objects in a process of its own; with `link`, as slow as so many bytes a second."""
+    words: tuple[str, ...] = (
+        "--bucket",
+        bucket,
+        "--objects",
+        str(count),
+        "--object-bytes",
+        str(object_bytes),
+    )
+    if link:
+        words += ("--link-bytes-per-second", str(link))
+    with _started("benchmarks.object_server", *words) as (process, told):
+        endpoint = told["endpoint"]
+        yield Served(Ends(endpoint, endpoint), (endpoint,), (process,))
+
+
+@contextlib.contextmanager
 def _started(*words: str) -> Iterator[tuple[int, dict[str, Any]]]:
     with subprocess.Popen(
         (sys.executable, "-m", *words), stdout=subprocess.PIPE, text=True, cwd=_ROOT

@@ -34,7 +34,7 @@ class Ends:
 def ours(ends: Ends, state: Path) -> Command:
     """`ferryline copy` with its defaults, but that bytes move here too where both ends are one server."""
     flags = ("--json", "--quiet", "--state", str(state), "--disable-server-side-copy")
-    return Command("ferryline", (_found("ferryline"), "copy", *flags, *ends.urls), _KEYS)
+    return Command("ferryline", (found("ferryline"), "copy", *flags, *ends.urls), _KEYS)
 
 
 def peer(ends: Ends, flags: tuple[str, ...]) -> Command:
@@ -50,13 +50,13 @@ def peer(ends: Ends, flags: tuple[str, ...]) -> Command:
             "ENDPOINT": endpoint,
         }
         environment |= {f"RCLONE_CONFIG_{name}_{word}": value for word, value in said.items()}
-    words = (_found("rclone"), "--config", "/dev/null", "copy", *flags, "src:src", "dst:dst")
+    words = (found("rclone"), "--config", "/dev/null", "copy", *flags, "src:src", "dst:dst")
     return Command("rclone", words, environment)
 
 
 def aws(ends: Ends) -> Command:
     """`aws s3 sync --dryrun`: it knows one endpoint only, so it takes part where both buckets have one."""
-    words = (_found("aws"), "--endpoint-url", ends.source, "s3", "sync", "--dryrun", "--size-only")
+    words = (found("aws"), "--endpoint-url", ends.source, "s3", "sync", "--dryrun", "--size-only")
     return Command("aws", (*words, "s3://src", "s3://dst"), _KEYS)
 
 
@@ -68,11 +68,11 @@ def seed(ends: Ends, state: Path, keys: int) -> tuple[str, ...]:
 
 def versions() -> Mapping[str, str]:
     """What is measured, as each tool names itself. Raises SystemExit when the peer is another version."""
-    found = {"ferryline": _version(_found("ferryline"), "--version").removeprefix("ferryline ")}
-    found["rclone"] = _version(_found("rclone"), "version").removeprefix("rclone ")
-    if not found["rclone"].startswith(f"v{PEER_VERSION}."):
-        raise SystemExit(f"rclone {PEER_VERSION} is the peer, and {_found('rclone')} is {found['rclone']}")
-    return found
+    named = {"ferryline": _version(found("ferryline"), "--version").removeprefix("ferryline ")}
+    named["rclone"] = _version(found("rclone"), "version").removeprefix("rclone ")
+    if not named["rclone"].startswith(f"v{PEER_VERSION}."):
+        raise SystemExit(f"rclone {PEER_VERSION} is the peer, and {found('rclone')} is {named['rclone']}")
+    return named
 
 
 def _version(*words: str) -> str:
@@ -80,7 +80,8 @@ def _version(*words: str) -> str:
     return done.stdout.splitlines()[0].strip()
 
 
-def _found(name: str) -> str:
+def found(name: str) -> str:
+    """Where a program is: beside this Python, else on the PATH. Raises SystemExit."""
     beside = _BESIDE / name
     if beside.exists():
         return str(beside)

@@ -1,6 +1,9 @@
 """The benchmark's machinery works: it measures, checks every result, judges and keeps. Times are not looked at."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from benchmarks.measure import Measured
@@ -9,6 +12,8 @@ from benchmarks.shelf import Shelf
 from benchmarks.trial import Mode, Sample, Trial
 
 from benchmarks import pages, rows, run, trial, verdict
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.slow
@@ -146,3 +151,17 @@ def test_the_page_names_every_row_that_was_kept():
     )
     assert row.title in pages.page([result])
     assert row.title in pages.table([result])
+
+
+@pytest.mark.slow
+def test_what_datasets_cost_is_measured_at_smoke_size():
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.datasets", "--quick"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=150,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert "the source was read 1.0" in done.stdout

@@ -7,7 +7,7 @@ is a note to people and to other hosts, and the head's epoch decides.
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -112,7 +112,9 @@ async def held(
         mine.renewing.cancel()
         await asyncio.gather(mine.renewing, return_exceptions=True)
         if not mine.lost:
-            await _give_back(mine)
+            # What cannot be removed now counts no longer when its lease ends; the next run removes it.
+            with suppress(errors.ObjectFailed, errors.RetryLater):
+                await _give_back(mine)
 
 
 async def _take(shelf: Shelf, wanted: Lock, clock: Clock, is_gone: Callable[[Lock], bool]) -> Held:
@@ -197,7 +199,10 @@ async def remove(shelf: Shelf) -> None:
     if forget is None:
         await _deletes(store, key)
         return
-    versions: tuple[tuple[bytes, str], ...] = await forget(key)
+    try:
+        versions: tuple[tuple[bytes, str], ...] = await forget(key)
+    except (errors.Unsupported, errors.AccessRefused):
+        versions = ()  # it keeps none, or does not show them to us
     erased = False
     for found, version_id in versions:
         if found == key and version_id != "null":
