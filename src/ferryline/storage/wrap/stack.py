@@ -40,7 +40,18 @@ from ferryline.storage.wrap.pace import Pace
 from ferryline.storage.wrap.retry import Patience, Retry, press, within
 
 _REPEATED = frozenset(
-    {"delete_version", "delete_marking", "delete_many", "set_tags", "tags", "versions", "versioning"}
+    {
+        "delete_version",
+        "delete_marking",
+        "delete_many",
+        "greet",
+        "lifecycle",
+        "resolve_region",
+        "set_tags",
+        "tags",
+        "versions",
+        "versioning",
+    }
 )
 """Verbs that only some stores have, and that may be repeated."""
 
