@@ -156,6 +156,7 @@ def test_a_missing_bucket_is_named_and_the_others_are_told(ground, online):
     reach = about(location(told, "flat"), "reach")[0]
     assert (reach["kind"], "planes" in reach["message"]) == ("no-bucket", True)
     assert about(location(told, "kept"), "reach")[0]["level"] == "ok"
+    assert "not looked at: see location flat" in ground.run("check", "--online").out
 
 
 @pytest.mark.usefixtures("hasty")

@@ -115,7 +115,7 @@ class Visit:
 
 def problem(failure: errors.FerrylineError, about: str, level: Level = Level.PROBLEM) -> Remark:
     """A failure as a remark, with what helps."""
-    advice = _REMEDIES.get(failure.kind, failure.advice)
+    advice = _REMEDIES.get(failure.kind, failure.advice) if about == "reach" else failure.advice
     code = exitcode.of_error(failure) if level is Level.PROBLEM else 0
     return Remark(level, about, one_line(failure.message), one_line(advice), failure.kind, code)
 

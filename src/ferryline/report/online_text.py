@@ -12,6 +12,8 @@ def online(found: Mapping[str, Any]) -> str:
     """The `online` part of the document of `check`."""
     lines = [""]
     for one in found["locations"]:
+        if one["endpoint"] is None and not one["remarks"]:
+            continue  # files: all there is to say stands at the folders
         endpoint = f"  {layout.safe(one['endpoint'])}" if one["endpoint"] is not None else ""
         lines.append(f"location {layout.safe(one['location'])}  {layout.safe(one['url'])}{endpoint}")
         lines += [*_remarks(one["remarks"], layout.INDENT), ""]
@@ -21,6 +23,9 @@ def online(found: Mapping[str, Any]) -> str:
         for there in one["places"]:
             lines.append(f"{layout.INDENT}{_named(there)}  {layout.safe(there['url'])}")
             lines += _remarks(there["remarks"], layout.INDENT * 2)
+            if not there["remarks"]:
+                why = f"not looked at: see location {layout.safe(there['location'])}"
+                lines.append(layout.INDENT * 2 + why)
         lines.append("")
     for note in found["notes"]:
         lines += layout.wrapped(f"note: {layout.safe(note)}", "")

@@ -11,6 +11,9 @@ from ferryline.storage.s3.answer_xml import Element
 from ferryline.storage.s3.client import Call, Client
 from ferryline.storage.s3.writes import result_of
 
+_IGNORED = "ListBucketResult"
+"""What an endpoint answers that looks at no query but that of listings (rclone)."""
+
 _NARROWING = ("Tag", "ObjectSizeGreaterThan", "ObjectSizeLessThan")
 
 
@@ -27,7 +30,13 @@ async def rules(client: Client) -> tuple[Rule, ...]:
         answer = await client.send(call)
     except errors.ObjectMissing:
         return ()
-    root = result_of(client, call, answer, "LifecycleConfiguration")
+    root = result_of(client, call, answer, "LifecycleConfiguration", _IGNORED)
+    if answer_xml.name_of(root) == _IGNORED:
+        raise errors.Unsupported(
+            f"{client.place} answered a request for its lifecycle rules with a listing",
+            advice="this endpoint does not offer the operation",
+            place=client.place,
+        )
     return tuple(
         _rule(one)
         for one in answer_xml.children(root, "Rule")
