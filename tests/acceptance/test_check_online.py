@@ -237,6 +237,7 @@ def test_who_may_not_see_lifecycle_rules_is_warned_and_nothing_fails(ground, onl
     assert (warned["level"], warned["kind"]) == ("warning", "access-refused")
     assert "s3:GetLifecycleConfiguration" in warned["advice"]
     assert about(place(told, "images", "versioned"), "lifecycle") == []
+    assert about(location(told, "here"), "lifecycle")[0]["level"] == "note", "only sources are there"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ is still told; a location that does not answer in time is left.
 import asyncio
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ferryline import errors
 from ferryline.model import exitcode, place, units
@@ -157,7 +157,7 @@ async def _bucket(seen: Visit, pairs: list[tuple[Folder, DressedStore]], opening
         if refusal.kind != "access-refused":
             raise
         seen.say(problem(refusal, "list"), folder.subject)
-    seen.say(Remark(Level.OK, "reach", "the endpoint answers, the bucket is there, the credentials count"))
+    seen.say(Remark(Level.OK, "reach", "the endpoint answers, and the bucket is there"))
     if greeting is not None:
         _clock(seen, greeting)
     rules = (await asyncio.gather(_rules(seen, store), _versions(seen, pairs)))[0]
@@ -190,7 +190,12 @@ def _clock(seen: Visit, greeting: Greeting) -> None:
 
 
 async def _rules(seen: Visit, store: DressedStore) -> tuple[Rule, ...] | None:
-    """The lifecycle rules; None where they are not known, which keeps no run from working."""
+    """The lifecycle rules; None where they are not known, which keeps no run from working.
+
+    Nothing was promised of a bucket that only sources are in: there it is a note.
+    """
+    kept = any(one.subject.role is not Role.SOURCE for one in seen.folders)
+    level = Level.WARNING if kept else Level.NOTE
     try:
         rules: tuple[Rule, ...] = await store.lifecycle()
     except errors.Unsupported:
@@ -199,16 +204,9 @@ async def _rules(seen: Visit, store: DressedStore) -> tuple[Rule, ...] | None:
     except errors.BrokenInvariant:
         raise
     except errors.FerrylineError as failure:
-        known = problem(failure, promises.LIFECYCLE, Level.WARNING)
-        seen.say(
-            Remark(
-                Level.WARNING,
-                known.about,
-                f"whether lifecycle rules take away what is kept here is not known: {known.message}",
-                known.advice,
-                known.kind,
-            )
-        )
+        known = problem(failure, promises.LIFECYCLE, level)
+        said = f"whether lifecycle rules take something away here is not known: {known.message}"
+        seen.say(replace(known, message=said))
         return None
     return rules
 
