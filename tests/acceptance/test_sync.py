@@ -463,3 +463,18 @@ def test_metrics_and_the_webhook_tell_of_a_run(world, user, hasty, tmp_path):
     assert failed.code == 1
     assert 'ferryline_last_run_success{dataset="train",replica="ap"} 0' in metrics.read_text()
     assert [one["exit_code"] for one in got] == [1]
+
+
+def test_who_may_not_see_versioning_replicates_all_the_same(world, user):
+    from ferryline.testing.strict.settings import ACCESS_KEY, Credential, Refused
+
+    fill(world)
+    declare(user, world, "eu/data/")
+    world.credential(ACCESS_KEY, Credential(refused=(Refused("GetBucketVersioning"),)))
+
+    said = user.run("sync", NAME, "--json")
+
+    assert said.code == 0, said.err
+    warned = [one["message"] for one in said.document["runs"][0]["warnings"]]
+    assert any("keeps versions" in one for one in warned)
+    assert read_whole(world, "eu")

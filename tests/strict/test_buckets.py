@@ -3,7 +3,7 @@
 import pytest
 
 from ferryline.testing.strict import BucketSettings, Redirect, Settings, StrictServer
-from tests.strict.conftest import client_of, refused
+from tests.strict.conftest import RawClient, client_of, refused
 
 
 def test_a_bucket_is_made_listed_and_removed(s3):
@@ -40,6 +40,14 @@ def test_bad_names_are_refused(raw, name):
 def test_a_head_of_a_bucket_tells_its_region(s3):
     assert s3.head_bucket(Bucket="bucket")["BucketRegion"] == "us-east-1"
     assert refused(s3.head_bucket, Bucket="no-bucket") == ("404", 404)
+
+
+def test_a_head_tells_the_region_also_to_who_may_not_look(server):
+    client = RawClient(server.port)
+    with client.socket:
+        answer = client.ask("HEAD", "/bucket")
+
+    assert (answer.status, answer.headers["x-amz-bucket-region"]) == (403, "us-east-1")
 
 
 def test_a_location_is_empty_in_us_east_1(s3, server):
@@ -98,6 +106,66 @@ def test_bucket_documents_are_kept_without_effect(s3):
 
     assert missing == ("NoSuchLifecycleConfiguration", 404)
     assert s3.get_bucket_lifecycle_configuration(Bucket="bucket")["Rules"] == [rule]
+
+
+EXPIRES = {"ID": "a", "Status": "Enabled", "Filter": {"Prefix": "x/"}, "Expiration": {"Days": 1}}
+
+
+@pytest.mark.parametrize(
+    ("rules", "code"),
+    [
+        ([{**EXPIRES, "Status": "On"}], "MalformedXML"),
+        ([{**EXPIRES, "Prefix": "x/"}], "MalformedXML"),
+        ([{**EXPIRES, "Expiration": {"Days": 1, "ExpiredObjectDeleteMarker": True}}], "MalformedXML"),
+        ([{"ID": "a", "Status": "Enabled", "Filter": {"Prefix": ""}}], "InvalidRequest"),
+        ([{**EXPIRES, "Expiration": {"Days": 0}}], "InvalidArgument"),
+        ([EXPIRES, EXPIRES], "InvalidArgument"),
+        ([{**EXPIRES, "ID": "a" * 256}], "InvalidArgument"),
+        ([], "MalformedXML"),
+    ],
+)
+def test_lifecycle_rules_that_s3_does_not_take(s3, rules, code):
+    refusal = refused(
+        s3.put_bucket_lifecycle_configuration, Bucket="bucket", LifecycleConfiguration={"Rules": rules}
+    )
+
+    assert refusal == (code, 400)
+
+
+def test_unfinished_uploads_cannot_be_chosen_by_tags(s3):
+    chosen = {"Tag": {"Key": "k", "Value": "v"}}
+    rule = {
+        "Status": "Enabled",
+        "Filter": chosen,
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+    }
+    refusal = refused(
+        s3.put_bucket_lifecycle_configuration, Bucket="bucket", LifecycleConfiguration={"Rules": [rule]}
+    )
+
+    assert refusal == ("InvalidRequest", 400)
+
+
+def test_a_test_sets_lifecycle_rules_as_boto3_writes_them(s3, bucket):
+    rules = [
+        EXPIRES,
+        {
+            "ID": "b",
+            "Status": "Disabled",
+            "Filter": {"And": {"Prefix": "y", "Tags": [{"Key": "k", "Value": "v"}]}},
+            "Transitions": [
+                {"Days": 1, "StorageClass": "GLACIER"},
+                {"Days": 9, "StorageClass": "DEEP_ARCHIVE"},
+            ],
+            "NoncurrentVersionExpiration": {"NoncurrentDays": 3, "NewerNoncurrentVersions": 2},
+        },
+    ]
+    bucket.set_lifecycle(*rules)
+    assert s3.get_bucket_lifecycle_configuration(Bucket="bucket")["Rules"] == rules
+
+    s3.delete_bucket_lifecycle(Bucket="bucket")
+    missing = refused(s3.get_bucket_lifecycle_configuration, Bucket="bucket")
+    assert missing == ("NoSuchLifecycleConfiguration", 404)
 
 
 def test_what_is_not_built_answers_501(s3):

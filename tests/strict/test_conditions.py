@@ -7,6 +7,7 @@ import pytest
 from ferryline.testing.strict import Lie
 from tests.strict.conftest import refused
 
+REFUSALS = {Lie.REFUSES_WRITE_PRECONDITIONS, Lie.REFUSES_COPIES}
 WRONG = '"00000000000000000000000000000000"'
 FAILED = ("PreconditionFailed", 412)
 
@@ -200,7 +201,7 @@ def test_a_copy_whose_source_is_the_one_meant_is_made(s3, bucket, etag):
 )
 def test_a_lie_ignores_exactly_its_own_precondition(s3, server, etag, lie, act):
     assert refused(act, s3) == FAILED
-    server.lie(*(set(Lie) - {lie, Lie.REFUSES_WRITE_PRECONDITIONS}))
+    server.lie(*(set(Lie) - {lie, *REFUSALS}))
     assert refused(act, s3) == FAILED
     server.lie(lie)
     act(s3)

@@ -6,41 +6,73 @@ import click
 
 from ferryline import errors
 from ferryline import policy as policy_room
-from ferryline.cli import console
-from ferryline.config import environment, request
+from ferryline.cli import console, flags, live
+from ferryline.config import datasets, environment
 from ferryline.policy import guarantees, values
+from ferryline.report import online_text
 from ferryline.residency import stops
 from ferryline.residency.decide import Decision, decide_all, enforce
 
 
 @click.command("check")
-@click.option(
-    "-f", "--file", "files", multiple=True, metavar="FILE", help="Policy file.  [default: ferryline.yaml]"
-)
-@click.option("--json", "json_mode", is_flag=True, help="One JSON document on stdout, nothing else there.")
+@click.argument("names", metavar="[DATASET]...", nargs=-1)
+@flags.stack(flags.COMMON)
 @click.option("--schema", "schema", is_flag=True, help="Print the JSON Schema of the policy file instead.")
-def command(files: tuple[str, ...], *, json_mode: bool, schema: bool) -> int:
+@click.option("--online", "online", is_flag=True, help="Contact every location that datasets use, read-only.")
+def command(names: tuple[str, ...], *, schema: bool, online: bool, **given: Any) -> int:
     """Validate a policy file and print each replica's guarantees.
 
     Every problem is named with file, line, column and remedy; a replica where the residency rules
-    forbid one is refused (exit 3). Nothing is contacted.
+    forbid one is refused (exit 3). Nothing is contacted, unless --online asks for it: then each
+    location that the named datasets (or all) use is asked whether it answers, what may be listed
+    and read there, and for its region, versions, lifecycle rules and clock; a warning is no failure.
+    Nothing is ever written, so that permission to write is not tested.
     """
-    speak = console.Console(json_mode=json_mode or schema)
+    speak = console.Console(json_mode=given["json_mode"] or schema)
     if schema:
         speak.document(policy_room.schema())
         return 0
-    declared = request.policy(files, environment.read())
-    if declared is None:
+    if names and not online:
         raise errors.BadUsage(
-            f"there is no {environment.POLICY_FILE} here",
-            advice="name one with -f, or write one: ferryline init",
+            "names of datasets narrow --online, and a policy file is checked whole",
+            advice="add --online, or leave the names out",
         )
+    around = environment.read()
+    declared = datasets.declared(given.pop("policy_files"), around)
     _refuse_forbidden(declared)
     notes = guarantees.notes(declared)
-    speak.document(_document(declared, notes))
-    if not json_mode:
+    found, code = _contacted(declared, names, given) if online else (None, 0)
+    speak.document(_document(declared, notes, found, code))
+    if not speak.json_mode:
         speak.say(_text(declared, notes))
-    return 0
+        if found is not None:
+            speak.say(online_text.online(found))
+    return code
+
+
+def _contacted(
+    declared: values.Policy, names: tuple[str, ...], given: dict[str, Any]
+) -> tuple[dict[str, Any], int]:
+    """What the places of these datasets (or of all that have replicas) told. Raises BadUsage, BadPolicy."""
+    from ferryline.pipeline.published import (
+        door as dataset_door,  # a check without --online starts without it
+    )
+
+    around = environment.read()
+    chosen = datasets.chosen(declared, names, every=False) if names else _with_replicas(declared)
+    tasks = [datasets.task(declared, name, around) for name in chosen]
+    session = live.Session({**given, "quiet": True}, around)
+    return dataset_door.contacted(tasks, session.surroundings())
+
+
+def _with_replicas(declared: values.Policy) -> tuple[str, ...]:
+    found = tuple(name for name, one in declared.datasets.items() if one.replicas)
+    if not found:
+        raise errors.BadUsage(
+            "the policy declares no dataset with a replica, so there is nothing to contact",
+            advice="add one under `datasets`",
+        )
+    return found
 
 
 def _refuse_forbidden(declared: values.Policy) -> None:
@@ -53,11 +85,13 @@ def _refuse_forbidden(declared: values.Policy) -> None:
     enforce(decisions)
 
 
-def _document(declared: values.Policy, notes: guarantees.Notes) -> dict[str, Any]:
+def _document(
+    declared: values.Policy, notes: guarantees.Notes, found: dict[str, Any] | None, code: int
+) -> dict[str, Any]:
     return {
         "schema": "ferryline.check/1",
-        "status": "SUCCESS",
-        "exit_code": 0,
+        "status": "ERROR" if code else "SUCCESS",
+        "exit_code": code,
         "policy": declared.name,
         "policy_digest": declared.digest,
         "files": list(declared.files),
@@ -66,6 +100,7 @@ def _document(declared: values.Policy, notes: guarantees.Notes) -> dict[str, Any
             for one in notes.replicas
         ],
         "notes": list(notes.general),
+        "online": found,
     }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from ferryline import errors
 from ferryline.model import place
-from ferryline.pipeline import door, ends, loop
+from ferryline.pipeline import door, ends, loop, online
 from ferryline.pipeline.dataset import DatasetTask
 from ferryline.pipeline.ends import Opening
 from ferryline.pipeline.published import documents, looking, pointing, pruning, retiring, unlocking
@@ -96,6 +96,13 @@ def status(
             return status_of.told([dataclasses.replace(first, task=one) for one in tasks], where, wish)
 
         return _sorted_where_needed(work)
+
+
+def contacted(tasks: Sequence[DatasetTask], around: Surroundings) -> tuple[Document, int]:
+    """`check --online`: the part of the document that tells of the places, and its exit code."""
+    around = errands.hurried(around)
+    with door.looked_into(around) as state:
+        return loop.run(online.told(tasks, errand(tasks[0], around, state).opening))
 
 
 def keep(task: DatasetTask, where: place.Location, around: Surroundings, document: Document) -> None:

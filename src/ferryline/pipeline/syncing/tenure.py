@@ -65,7 +65,7 @@ class Tenure:
         ask = getattr(self.there.store, "versioning", None)
         try:
             versioned = ask is not None and await ask()
-        except (errors.AccessRefused, errors.ObjectFailed):
+        except (errors.CredentialsRefused, errors.ObjectFailed):
             versioned = False
             self.run.recorder.warn(
                 f"{self.there.store.place} does not say whether it keeps versions; taken as if it did not",

@@ -9,6 +9,7 @@ from importlib import resources
 from typing import Any
 
 NAMES = (
+    "check",
     "run",
     "plan",
     "plan-dataset",

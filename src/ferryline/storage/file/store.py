@@ -34,8 +34,10 @@ from ferryline.storage.file.reading import Reader, stat_of, token_of
 from ferryline.storage.file.root import MissingRoot, Mount, Root
 from ferryline.storage.file.skipped import Skips
 from ferryline.storage.file.steps import Steps
+from ferryline.storage.file.survey import survey
 from ferryline.storage.file.temporary import MOVING, MOVING_TO, Temporaries
 from ferryline.storage.file.walk import Walk
+from ferryline.storage.premises import Premises
 from ferryline.storage.store import (
     ALWAYS,
     Buffer,
@@ -133,6 +135,10 @@ class FileStore:
     async def identity(self) -> Mount:
         """Which file system and directory the root is now; DiskFailed where a source's is missing."""
         return await self._call(Attempt(Doing.LOOK, None, self._root.path), self._root.mount)
+
+    async def premises(self) -> Premises:
+        """What the root is like: there, readable, writable, how much is free. Opens and writes nothing."""
+        return await self._call(Attempt(Doing.LOOK, None, self._root.path), survey, self._root.path)
 
     async def pages(self, keys: KeyRange) -> AsyncIterator[Page]:
         """Every file of `keys` in the order of the decoded keys; see `skipped` for what is none."""

@@ -14,7 +14,19 @@ from ferryline.model.page import Page
 from ferryline.model.place import S3Location
 from ferryline.model.span import Layout, Span
 from ferryline.storage.capabilities import Capabilities, Support
-from ferryline.storage.s3 import copies, listing, objects, tagging, uploads, versions, writes
+from ferryline.storage.lifecycle import Rule
+from ferryline.storage.premises import Greeting
+from ferryline.storage.s3 import (
+    copies,
+    greeting,
+    lifecycle,
+    listing,
+    objects,
+    tagging,
+    uploads,
+    versions,
+    writes,
+)
 from ferryline.storage.s3.client import Client
 from ferryline.storage.store import (
     ALWAYS,
@@ -101,6 +113,10 @@ class S3Store:
 
     # -- looking and reading --------------------------------------------------------------------
 
+    async def greet(self) -> Greeting:
+        """ListObjectsV2 of at most one key: whether the folder can be listed, and the endpoint's time."""
+        return await greeting.greet(self._client)
+
     def pages(self, keys: KeyRange) -> AsyncIterator[Page]:
         """ListObjectsV2 over the range, one request a page."""
         return listing.pages(self._client, keys)
@@ -166,6 +182,10 @@ class S3Store:
     ) -> Mapping[tuple[bytes, str], errors.FerrylineError]:
         """DeleteObjects of up to 1,000 versions: those that were not deleted, each with its error."""
         return await writes.delete_versions(self._client, [(one.key, one.version_id) for one in found])
+
+    async def lifecycle(self) -> tuple[Rule, ...]:
+        """GetBucketLifecycleConfiguration: the rules that are switched on."""
+        return await lifecycle.rules(self._client)
 
     async def delete_many(self, keys: Sequence[bytes]) -> Mapping[bytes, errors.FerrylineError]:
         """DeleteObjects of up to 1,000 keys: the keys that were not deleted, each with its error."""

@@ -334,6 +334,7 @@ _BY_CODE: dict[str, Maker] = {
     "XAmzContentChecksumMismatch": _damaged,
     "NoSuchKey": _missing,
     "NoSuchVersion": _missing,
+    "NoSuchLifecycleConfiguration": _missing,
     "NoSuchUpload": _upload_missing,
     "NoSuchBucket": _no_bucket,
     "MethodNotAllowed": _method,

@@ -21,7 +21,8 @@ async def enabled(client: Client) -> bool:
         answer = await client.send(call)
     except errors.Unsupported:
         return False
-    root = result_of(client, call, answer, "VersioningConfiguration")
+    # moto answers with a root element of its own, and the same in it
+    root = result_of(client, call, answer, "VersioningConfiguration", "GetBucketVersioningResponse")
     return answer_xml.child_text(root, "Status") == "Enabled"
 
 

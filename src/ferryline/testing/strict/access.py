@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
-from ferryline.testing.strict import deleting, describing
+from ferryline.testing.strict import deleting, describing, lifecycle
 from ferryline.testing.strict.checksum import DEFAULT, FULL, Stored, of_parts
 from ferryline.testing.strict.content import Content
 from ferryline.testing.strict.exchange import World
@@ -158,6 +158,16 @@ class BucketAccess:
     def set_versioning(self, status: str | None) -> None:
         """`Enabled`, `Suspended` or None (never on)."""
         self._run(lambda: setattr(self._bucket, "versioning", status))
+
+    def set_lifecycle(self, *rules: lifecycle.Rule) -> None:
+        """Give the bucket these rules, as boto3 takes them, unchecked; none: it never had any."""
+
+        def keep() -> None:
+            self._bucket.documents.pop(lifecycle.NAME, None)
+            if rules:
+                self._bucket.documents[lifecycle.NAME] = lifecycle.document(*rules)
+
+        self._run(keep)
 
     def change(self, **settings: Any) -> None:
         """Replace some of the bucket's settings."""

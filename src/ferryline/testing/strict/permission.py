@@ -45,16 +45,24 @@ def check(world: World, exchange: Exchange) -> None:
     if not exchange.caller.access_key:
         public = bucket is not None and bucket.settings.public_read and exchange.operation in _PUBLIC
         if not public:
-            raise Refusal("AccessDenied")
+            raise Refusal("AccessDenied", headers=_region_told(world, exchange))
         return
     key = request.key
     if exchange.operation.startswith("List") and not key:
         key = request.params.get("prefix", "").encode("utf-8", "surrogateescape")
     if refused(exchange, exchange.operation, key):
-        raise Refusal("AccessDenied", f"Not allowed: {exchange.operation}")
+        said = f"Not allowed: {exchange.operation}"
+        raise Refusal("AccessDenied", said, headers=_region_told(world, exchange))
     pays = bucket is not None and bucket.settings.requester_pays
     if pays and request.headers.get("x-amz-request-payer") != "requester":
         raise Refusal("AccessDenied", "This bucket is requester pays")
+
+
+def _region_told(world: World, exchange: Exchange) -> dict[str, str]:
+    """S3 tells a bucket's region to anybody who asks for its head, the refused included."""
+    if exchange.operation != "HeadBucket" or exchange.found is None:
+        return {}
+    return {"x-amz-bucket-region": exchange.found.settings.region or world.settings.region}
 
 
 def _check_region(world: World, exchange: Exchange, bucket: Bucket) -> None:

@@ -18,6 +18,7 @@ from ferryline.testing.strict import (
     deleting,
     documents,
     faulting,
+    lifecycle,
     limits,
     listing,
     permission,
@@ -36,62 +37,66 @@ from ferryline.testing.strict.signature import Verifier
 ADMIN: Final = "Admin"
 Verb = Callable[[World, Exchange], Answer]
 
-VERBS: Final[Mapping[str, Verb]] = {
-    "ListBuckets": buckets.list_buckets,
-    "CreateBucket": buckets.create,
-    "HeadBucket": buckets.head,
-    "DeleteBucket": buckets.delete,
-    "GetBucketLocation": buckets.location,
-    "GetBucketVersioning": buckets.get_versioning,
-    "PutBucketVersioning": buckets.put_versioning,
-    "ListObjectsV2": listing.list_v2,
-    "ListObjects": listing.list_v1,
-    "ListObjectVersions": listing.list_versions,
-    "GetObject": reading.read_object,
-    "HeadObject": reading.read_object,
-    "PutObject": writing.put_object,
-    "DeleteObject": deleting.delete_object,
-    "DeleteObjects": deleting.delete_objects,
-    "CopyObject": copying.copy_object,
-    "CreateMultipartUpload": uploads.create,
-    "UploadPart": uploads.upload_part,
-    "UploadPartCopy": copying.upload_part_copy,
-    "ListParts": uploads.list_parts,
-    "CompleteMultipartUpload": completing.complete,
-    "AbortMultipartUpload": uploads.abort,
-    "ListMultipartUploads": uploads.list_uploads,
-    "GetObjectAttributes": attributes.get_attributes,
-    "GetObjectTagging": attributes.get_tagging,
-    "PutObjectTagging": attributes.put_tagging,
-    "DeleteObjectTagging": attributes.delete_tagging,
-    "PutObjectRetention": attributes.put_retention,
-    "PutObjectLegalHold": attributes.put_legal_hold,
-    "GetBucketAcl": buckets.get_acl,
-    "GetObjectAcl": buckets.get_acl,
-    "PutBucketAcl": buckets.put_acl,
-    "PutObjectAcl": buckets.put_acl,
-    "GetBucketEncryption": buckets.get_encryption,
-    "PutBucketEncryption": buckets.put_encryption,
-    "DeleteBucketEncryption": buckets.delete_encryption,
-    "RestoreObject": attributes.restore,
-} | {
-    f"{verb}Bucket{name}": function
-    for name in (
-        "LifecycleConfiguration",
-        "Tagging",
-        "Policy",
-        "Cors",
-        "PublicAccessBlock",
-        "OwnershipControls",
-        "Replication",
-        "Notification",
-    )
-    for verb, function in (
-        ("Get", buckets.get_kept),
-        ("Put", buckets.put_kept),
-        ("Delete", buckets.delete_kept),
-    )
-}
+VERBS: Final[Mapping[str, Verb]] = (
+    {
+        "ListBuckets": buckets.list_buckets,
+        "CreateBucket": buckets.create,
+        "HeadBucket": buckets.head,
+        "DeleteBucket": buckets.delete,
+        "GetBucketLocation": buckets.location,
+        "GetBucketVersioning": buckets.get_versioning,
+        "PutBucketVersioning": buckets.put_versioning,
+        "ListObjectsV2": listing.list_v2,
+        "ListObjects": listing.list_v1,
+        "ListObjectVersions": listing.list_versions,
+        "GetObject": reading.read_object,
+        "HeadObject": reading.read_object,
+        "PutObject": writing.put_object,
+        "DeleteObject": deleting.delete_object,
+        "DeleteObjects": deleting.delete_objects,
+        "CopyObject": copying.copy_object,
+        "CreateMultipartUpload": uploads.create,
+        "UploadPart": uploads.upload_part,
+        "UploadPartCopy": copying.upload_part_copy,
+        "ListParts": uploads.list_parts,
+        "CompleteMultipartUpload": completing.complete,
+        "AbortMultipartUpload": uploads.abort,
+        "ListMultipartUploads": uploads.list_uploads,
+        "GetObjectAttributes": attributes.get_attributes,
+        "GetObjectTagging": attributes.get_tagging,
+        "PutObjectTagging": attributes.put_tagging,
+        "DeleteObjectTagging": attributes.delete_tagging,
+        "PutObjectRetention": attributes.put_retention,
+        "PutObjectLegalHold": attributes.put_legal_hold,
+        "GetBucketAcl": buckets.get_acl,
+        "GetObjectAcl": buckets.get_acl,
+        "PutBucketAcl": buckets.put_acl,
+        "PutObjectAcl": buckets.put_acl,
+        "GetBucketEncryption": buckets.get_encryption,
+        "PutBucketEncryption": buckets.put_encryption,
+        "DeleteBucketEncryption": buckets.delete_encryption,
+        "RestoreObject": attributes.restore,
+    }
+    | {
+        f"{verb}Bucket{name}": function
+        for name in (
+            "LifecycleConfiguration",
+            "Tagging",
+            "Policy",
+            "Cors",
+            "PublicAccessBlock",
+            "OwnershipControls",
+            "Replication",
+            "Notification",
+        )
+        for verb, function in (
+            ("Get", buckets.get_kept),
+            ("Put", buckets.put_kept),
+            ("Delete", buckets.delete_kept),
+        )
+    }
+    | {"PutBucketLifecycleConfiguration": lifecycle.put}
+)
 
 
 class Service:
