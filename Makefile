@@ -52,6 +52,7 @@ test-deploy: $(VENV)/dev.stamp
 
 bench: $(VENV)/dev.stamp
 	$(BIN)/python -m benchmarks.run
+	$(BIN)/python -m benchmarks.datasets
 
 reference: $(VENV)/dev.stamp
 	$(BIN)/python docs/generate.py
