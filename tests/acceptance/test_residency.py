@@ -106,3 +106,29 @@ def test_a_one_off_command_inherits_the_rules_and_may_do_what_they_allow(user, s
     assert user.run("copy", "us/a/", "eu/a/", "--run-in", "us-east-1").code == 0
     assert user.run("verify", "us/a/", "eu/a/", "--run-in", "us-east-1").code == 0
     assert strict.bucket("destination").get("a/one") == b"1"
+
+
+@pytest.mark.parametrize("words", [("sync", "images"), ("copy", "us/a/", "eu/a/")], ids=["sync", "copy"])
+def test_a_bucket_that_really_lies_elsewhere_is_refused_before_a_key_is_listed(user, monkeypatch, words):
+    from ferryline.storage.s3 import address
+    from ferryline.testing.strict import BucketSettings, StrictServer
+    from tests.datasets import s3
+
+    monkeypatch.setattr(address, "is_aws", lambda location: True)
+    with StrictServer("source", BucketSettings("destination", region="eu-central-1")) as server:
+        server.bucket("source").put("a/one", b"1")
+        policy = {
+            "version": 1,
+            "name": "acme",
+            "locations": {"us": s3(server, "source"), "eu": s3(server, "destination")},
+            "datasets": {
+                "images": {"source": "us/a/", "replicas": ["eu/a/"], "residency": {"allow": ["US"]}}
+            },
+        }
+        (user.folder / "ferryline.yaml").write_text(json.dumps(policy), "utf-8")
+
+        said = user.run(*words, "--run-in", "us-east-1")
+
+        assert said.code == 3, said.err
+        assert "eu-central-1" in said.out + said.err
+        assert server.count("ListObjectsV2", "GetObject", "PutObject") == 0
