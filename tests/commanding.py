@@ -84,7 +84,7 @@ class User:
             if "--quiet" not in words and words[0] in {"copy", "plan", "sync", "verify", "adopt"}
             else []
         )
-        if words[0] == "copy" and not self.server_side:
+        if words[0] in {"copy", "sync"} and not self.server_side:
             quiet.append("--disable-server-side-copy")
         return [*words, *quiet, "--state", str(state or self.state)]
 

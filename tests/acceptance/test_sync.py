@@ -478,3 +478,27 @@ def test_who_may_not_see_versioning_replicates_all_the_same(world, user):
     warned = [one["message"] for one in said.document["runs"][0]["warnings"]]
     assert any("keeps versions" in one for one in warned)
     assert read_whole(world, "eu")
+
+
+@pytest.mark.parametrize("encryption", [Encryption.SSE_S3, Encryption.KMS])
+def test_one_endpoint_copies_by_itself_and_the_snapshot_is_the_same(user, tmp_path, encryption):
+    with StrictServer("source", BucketSettings("eu", encryption=encryption), "ap") as server:
+        server.bucket("eu").set_versioning("Enabled")
+        fill(server)
+        declare(user, server)
+        through_here = user.run("sync", NAME, "--json", "--replica", "ap").document["runs"][0]
+        user.server_side = True
+        server.forget()
+
+        said = user.run("sync", NAME, "--json", "--replica", "eu")
+
+        assert said.code == 0, said.err
+        run = said.document["runs"][0]
+        assert (run["files_transferred"], run["source_bytes_read"], run["bytes_written"]) == (63, 0, 0)
+        assert server.count("CopyObject", "UploadPartCopy") >= 63
+        assert run["snapshot"] == through_here["snapshot"]
+        assert len(read_whole(server, "eu")) == 63
+        server.forget()
+        again = user.run("sync", NAME, "--json", "--replica", "eu", state=tmp_path / "another host")
+        assert again.code == 0, again.err
+        assert writes(server) == []

@@ -35,6 +35,7 @@ from ferryline.report import document, text
 @flags.RUN_IN
 @flags.stack(flags.REPORTING, flags.PRESSURE, flags.COMMON)
 @flags.ACCEPT_NEW_MOUNT
+@flags.DISABLE_SERVER_SIDE_COPY
 def command(
     names: tuple[str, ...],
     *,
@@ -46,6 +47,7 @@ def command(
     run_in: str | None,
     metrics: str | None,
     accept_new_mount: bool,
+    disable_server_side_copy: bool,
     **given: Any,
 ) -> int:
     """Bring each DATASET's replicas in line with its source and publish the snapshot at each.
@@ -75,6 +77,7 @@ def command(
                 dry_run,
                 approve_deletes,
                 accept_new_mount=accept_new_mount,
+                server_side_copy=not disable_server_side_copy,
                 ways=tariffs.ways(task, told),
             )
             runs.append(document.run_document(door.sync(task, session.surroundings(), wish)))

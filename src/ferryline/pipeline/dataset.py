@@ -80,5 +80,7 @@ class Wish:
     adopting: bool = False
     """Nothing is copied: what cannot be proven as it lies there is a failure."""
     accept_new_mount: bool = False
+    server_side_copy: bool = False
+    """Where one endpoint holds source and replica under one identity, it copies by itself."""
     ways: Mapping[str, Way] = field(default_factory=dict)
     """What places ask for on the way to each replica, by name; without one nothing can be priced."""

@@ -243,6 +243,7 @@ class Sync:
             policy_digest=task.policy_digest,
             approved_deletes=self._wish.approved_deletes,
             accept_new_mount=self._wish.accept_new_mount,
+            server_side_copy=self._wish.server_side_copy,
         )
         return Run(one, self._around, self._state, self._unordered, self._frame)
 
