@@ -57,8 +57,11 @@ class Held:
     lost: str = ""
     renewing: asyncio.Task[None] | None = field(default=None, repr=False)
 
-    def check(self) -> None:
-        """Raise `LockHeld` (kind `fenced`) once the lock is no longer ours."""
+    def check(self, now: datetime) -> None:
+        """Raise `LockHeld` (kind `fenced`) once the lock is no longer ours, or was not renewed in time: a
+        process that slept through its lease finds that out before it writes again."""
+        if not self.lost and now > self.seen.lock.until:
+            self.lost = "it was not renewed in time"
         if self.lost:
             raise errors.LockHeld(
                 f"the lock in {self.shelf.store.place} is no longer this run's: {self.lost}",

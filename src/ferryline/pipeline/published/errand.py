@@ -100,7 +100,7 @@ async def held(errand: Errand, opened: OpenReplica) -> AsyncGenerator[Writer, No
         wanted = await holding.wanted(opened.shelf, errand.run_id, clock.now())
         async with lock.held(opened.shelf, wanted, clock, holding.is_gone) as mine:
             yield Writer(errand.task.identity(replica), wanted.epoch)
-            mine.check()
+            mine.check(clock.now())
 
 
 async def head_now(one: Looked) -> Head:

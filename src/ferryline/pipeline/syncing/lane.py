@@ -225,6 +225,7 @@ class Lane:
             convoy = convoys.get(turn) or Convoy(self._sharing, turn, [self.traveller()])
             async with contextlib.aclosing(convoy.copies(self.traveller())) as copies:
                 async for copy in copies:
+                    self.tenure.check()
                     if copy.replaces is not None:
                         await self.tenure.withdraw()
                     yield copy

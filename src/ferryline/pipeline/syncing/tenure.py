@@ -101,12 +101,17 @@ class Tenure:
         """Whether the replica's lock is held."""
         return self._held is not None
 
+    def check(self) -> None:
+        """Raise LockHeld once the replica's lock is no longer ours. Asked before every object is sent."""
+        if self._held is not None:
+            self._held.check(self.now())
+
     @property
     def writer(self) -> Writer:
         """Who writes the head. Raises LockHeld once the lock is no longer ours."""
         if self._held is None:
             raise errors.BrokenInvariant("a head was about to be written without a lock")
-        self._held.check()
+        self.check()
         return Writer(self.task.identity(self.there.replica), self._held.seen.lock.epoch)
 
     async def withdraw(self) -> None:
