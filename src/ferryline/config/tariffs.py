@@ -129,13 +129,5 @@ def ways(dataset: DatasetTask, told: Told) -> dict[str, Way]:
 
 
 def _leg(dataset: DatasetTask, replica: Replica, told: Told) -> Leg:
-    task = Task(
-        source=dataset.source,
-        destinations=(replica.location,),
-        options=dataset.options,
-        filters=dataset.filters,
-        on_unknown=dataset.on_unknown,
-        max_delete=dataset.max_delete,
-        policy_digest=dataset.policy_digest,
-    )
+    task = dataset.leg(replica)
     return Leg(replica, task, pricing(dataset.declared, task, told))

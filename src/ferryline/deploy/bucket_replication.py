@@ -17,6 +17,7 @@ from pulumi_aws import s3
 from ferryline.deploy import arguments, beside, describing, documents, naming, pairing, replication_rules
 from ferryline.deploy.args_location import LocationArgs, S3Args
 from ferryline.deploy.args_task import OptionsArgs
+from ferryline.deploy.given import given
 from ferryline.deploy.refusals import Refusals
 from ferryline.deploy.site import Site
 
@@ -144,8 +145,7 @@ def _checked(args: BucketReplicationArgs, refusals: Refusals) -> dict[str, Site]
 
 
 def _bucket(args: LocationArgs) -> S3Args:
-    assert args.s3 is not None  # noqa: S101  # `_checked` saw to it
-    return args.s3
+    return given(args.s3)
 
 
 def _targets(

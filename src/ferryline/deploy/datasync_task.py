@@ -14,6 +14,7 @@ from ferryline.deploy import arguments, beside, describing, geography, making, p
 from ferryline.deploy.access import Access, AccessArgs, Use, account_of
 from ferryline.deploy.args_location import LocationArgs
 from ferryline.deploy.args_task import DataSyncTaskArgs, ReportArgs
+from ferryline.deploy.given import given
 from ferryline.deploy.logs import Logs, LogsArgs
 from ferryline.deploy.pairing import Prepared
 from ferryline.deploy.refusals import Refusals
@@ -68,15 +69,15 @@ class DataSyncTask(pulumi.ComponentResource):
         return making.location(name, args, site, placing, pulumi.ResourceOptions(parent=self))
 
     def _role(self, name: str, args: LocationArgs, subdirectory: str, use: Use) -> pulumi.Output[str]:
-        assert args.s3 is not None  # noqa: S101  # the caller looked
+        s3 = given(args.s3)
         grant = AccessArgs(
-            bucket_arn=args.s3.bucket_arn,
+            bucket_arn=s3.bucket_arn,
             use=use,
             regions=sorted({args.region, self._args.destination.region}),
             prefix=subdirectory,
             deletes=self._prepared.deletes,
-            kms_key_arns=args.s3.kms_key_arns,
-            owner_account_id=args.s3.owner_account_id,
+            kms_key_arns=s3.kms_key_arns,
+            owner_account_id=s3.owner_account_id,
             account_id=self._account,
             tags=self._args.tags,
         )

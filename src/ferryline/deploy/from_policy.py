@@ -28,6 +28,7 @@ from ferryline.deploy.args_location import (
 )
 from ferryline.deploy.args_task import OptionsArgs, ReplicaArgs, ReplicationArgs, ResidencyArgs
 from ferryline.deploy.describing import folder
+from ferryline.deploy.given import given
 from ferryline.deploy.refusals import Refusals
 from ferryline.model import place
 from ferryline.policy import interpolation, places, values
@@ -74,9 +75,8 @@ def replication(policy: values.Policy, dataset: str, ground: Ground) -> Replicat
     if source is None or not replicas:
         refusals.add("replicas", "none that AWS could serve", "name an engine, or a replica in AWS")
         refusals.stop()
-    assert source is not None  # noqa: S101  # stopped above
     return ReplicationArgs(
-        source=source,
+        source=given(source),
         replicas=replicas,
         dataset=dataset,
         options=_options(declared),

@@ -12,6 +12,7 @@ import pulumi
 import pulumi_aws as aws
 from pulumi_aws import datasync
 
+from ferryline import errors
 from ferryline.deploy.args_location import (
     AzureBlobArgs,
     EfsArgs,
@@ -24,6 +25,7 @@ from ferryline.deploy.args_location import (
     S3Args,
     SmbArgs,
 )
+from ferryline.deploy.given import given
 from ferryline.deploy.refusals import Refusals
 from ferryline.deploy.site import Kind, Site
 
@@ -88,8 +90,7 @@ def location(
         return _object_storage(name, args.object_storage, everywhere)
     if args.azure_blob is not None:
         return _azure_blob(name, args.azure_blob, everywhere)
-    assert args.hdfs is not None  # noqa: S101  # `describing.site` saw that exactly one is given
-    return _hdfs(name, args.hdfs, everywhere)
+    return _hdfs(name, given(args.hdfs), everywhere)
 
 
 def secret(value: pulumi.Input[str] | None) -> pulumi.Output[str] | None:
@@ -101,7 +102,8 @@ def _s3(
     name: str, args: S3Args, site: Site, placing: Placing, everywhere: dict[str, Any]
 ) -> pulumi.Output[str]:
     role = placing.role_arn if placing.role_arn is not None else args.role_arn
-    assert role is not None  # noqa: S101  # the caller made one
+    if role is None:
+        raise errors.BrokenInvariant("an S3 location was to be made without a role")
     return datasync.S3Location(
         name,
         s3_bucket_arn=placing.bucket_arn if placing.bucket_arn is not None else args.bucket_arn,
@@ -127,8 +129,7 @@ def _efs(name: str, args: EfsArgs, everywhere: dict[str, Any]) -> pulumi.Output[
 
 
 def _fsx_windows(name: str, args: FsxWindowsArgs, everywhere: dict[str, Any]) -> pulumi.Output[str]:
-    password = secret(args.password)
-    assert password is not None  # noqa: S101  # refused before
+    password = given(secret(args.password))
     return datasync.LocationFsxWindows(
         name,
         fsx_filesystem_arn=args.file_system_arn,
@@ -147,8 +148,7 @@ def _fsx_ontap(name: str, args: FsxOntapArgs, everywhere: dict[str, Any]) -> pul
         )
         protocol = datasync.LocationFsxOntapFileSystemProtocolArgs(nfs=nfs)
     else:
-        password = secret(args.password)
-        assert password is not None  # noqa: S101  # refused before
+        password = given(secret(args.password))
         smb = datasync.LocationFsxOntapFileSystemProtocolSmbArgs(
             user=args.user,
             password=password,
@@ -176,8 +176,7 @@ def _nfs(name: str, args: NfsArgs, everywhere: dict[str, Any]) -> pulumi.Output[
 
 
 def _smb(name: str, args: SmbArgs, everywhere: dict[str, Any]) -> pulumi.Output[str]:
-    password = secret(args.password)
-    assert password is not None  # noqa: S101  # refused before
+    password = given(secret(args.password))
     return datasync.LocationSmb(
         name,
         server_hostname=args.server_hostname,
@@ -245,15 +244,15 @@ class _Declared:
 
 def bucket_arn(args: LocationArgs, site: Site, parent: pulumi.Resource) -> pulumi.Input[str]:
     """The bucket's ARN, once AWS confirmed its region where that was asked for."""
-    assert args.s3 is not None  # noqa: S101  # the caller looked
-    if not args.s3.look_up or site.kind is not Kind.S3:
-        return args.s3.bucket_arn
-    bucket = pulumi.Output.from_input(args.s3.bucket_arn).apply(lambda arn: arn.rpartition(":")[2])
+    s3 = given(args.s3)
+    if not s3.look_up or site.kind is not Kind.S3:
+        return s3.bucket_arn
+    bucket = pulumi.Output.from_input(s3.bucket_arn).apply(lambda arn: arn.rpartition(":")[2])
     found = aws.s3.get_bucket_output(
         bucket=bucket, region=args.region, opts=pulumi.InvokeOutputOptions(parent=parent)
     )
     declared = _Declared(site.name, args.region)
-    return pulumi.Output.all(args.s3.bucket_arn, found.bucket_region).apply(
+    return pulumi.Output.all(s3.bucket_arn, found.bucket_region).apply(
         lambda known: _confirmed(declared, known[0], known[1])
     )
 

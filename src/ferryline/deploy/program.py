@@ -15,6 +15,7 @@ import pulumi_aws as aws
 from ferryline import errors
 from ferryline.deploy import bucket_replication, checking, documents, from_policy, geography, naming
 from ferryline.deploy.args_task import PolicyReplicationArgs, ReplicationArgs
+from ferryline.deploy.given import given
 from ferryline.deploy.policy_replication import refuse_forbidden
 from ferryline.deploy.refusals import Refusals
 from ferryline.deploy.replication import DIGEST_TAG, Replication
@@ -59,8 +60,7 @@ class Program:
             made = Replication(name, dataclasses.replace(args, tags=tags))
             pulumi.export(name, {one: getattr(made, one) for one in OUTPUTS})
             if any(one.engine is Engine.S3_REPLICATION for one in args.replicas.values()):
-                assert args.source.s3 is not None  # noqa: S101  # `checked` saw to it
-                shared.setdefault(str(args.source.s3.bucket_arn).rpartition(":")[2], []).append(made)
+                shared.setdefault(str(given(args.source.s3).bucket_arn).rpartition(":")[2], []).append(made)
         for bucket, found in shared.items():
             _share(bucket, found)
         pulumi.export(DIGEST_OUTPUT, self.digest)

@@ -20,6 +20,7 @@ from ferryline.deploy.args_task import DataSyncTaskArgs, ReplicationArgs, Watchi
 from ferryline.deploy.bucket_replication import BucketReplication, BucketReplicationArgs
 from ferryline.deploy.checking import Checked
 from ferryline.deploy.datasync_task import DataSyncTask
+from ferryline.deploy.given import given
 from ferryline.deploy.logs import ENHANCED_GROUP, Logs, LogsArgs
 from ferryline.deploy.refusals import Refusals
 from ferryline.deploy.site import Kind
@@ -165,7 +166,7 @@ class _Made:
         return dataclasses.replace(location, s3=dataclasses.replace(location.s3, role_arn=access.role_arn))
 
     def _grant(self, label: str, location: LocationArgs, use: Use) -> AccessArgs:
-        assert location.s3 is not None  # noqa: S101  # the caller looked
+        s3 = given(location.s3)
         pairs = self.checked.pairs
         if use is Use.SOURCE:
             regions = {location.region, *(one.destination.region for one in pairs.values())}
@@ -173,13 +174,13 @@ class _Made:
         else:
             regions, prefix = {location.region}, pairs[label].paths.destination
         return AccessArgs(
-            bucket_arn=location.s3.bucket_arn,
+            bucket_arn=s3.bucket_arn,
             use=use,
             regions=sorted(regions),
             prefix=prefix,
             deletes=use is Use.DESTINATION and pairs[label].deletes,
-            kms_key_arns=location.s3.kms_key_arns,
-            owner_account_id=location.s3.owner_account_id,
+            kms_key_arns=s3.kms_key_arns,
+            owner_account_id=s3.owner_account_id,
             account_id=self._account,
             tags=self.args.tags,
         )

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from ferryline import errors
 from ferryline.model import place
+from ferryline.pipeline.task import Task
 from ferryline.plan.cost import Way
 from ferryline.policy import values
 from ferryline.policy.filters import EVERYTHING, Filters
@@ -62,6 +63,18 @@ class DatasetTask:
         known = ", ".join(one.name for one in self.replicas) or "none"
         raise errors.BadUsage(
             f"the dataset {self.dataset!r} has no replica {name!r}", advice=f"it has: {known}"
+        )
+
+    def leg(self, replica: Replica) -> Task:
+        """The way to one replica as a task of its own."""
+        return Task(
+            source=self.source,
+            destinations=(replica.location,),
+            options=self.options,
+            filters=self.filters,
+            on_unknown=self.on_unknown,
+            max_delete=self.max_delete,
+            policy_digest=self.policy_digest,
         )
 
     def identity(self, replica: Replica) -> Identity:

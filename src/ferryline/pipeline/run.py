@@ -201,8 +201,9 @@ class Run:
         found: Inspection,
         sample: Sample,
         stopped: errors.FerrylineError | None,
+        *,
         snapshot: str | None,
-        withdrawn: bool,  # noqa: FBT001 - a fact among facts
+        withdrawn: bool,
     ) -> VerifyFacts:
         """The same for a replica that was compared with its snapshot."""
         facts = self.inspected(found, sample, stopped)

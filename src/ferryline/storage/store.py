@@ -6,7 +6,7 @@ A function that reads asks for `Reads`, not for a whole store. Every method make
 Keys are relative to the folder; bodies are whole `bytes`-like buffers, or streams where said.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -303,7 +303,7 @@ class Versions(Protocol):
 class Erases(Protocol):
     """Empties its folder, of whatever lies there: stores on a file system have it."""
 
-    def erase(self, keep: bytes | None = None) -> AsyncIterator[Erased]:
+    def erase(self, keep: bytes | None = None) -> AsyncGenerator[Erased, None]:
         """Remove everything below the folder but the key `keep`, step by step; the folder itself stays."""
         ...
 

@@ -24,7 +24,7 @@ from ferryline.pipeline.run import Frame, Run
 from ferryline.pipeline.shelves import OpenReplica
 from ferryline.pipeline.syncing import publication, seeding
 from ferryline.pipeline.syncing.tenure import Tenure
-from ferryline.pipeline.task import Surroundings, Task
+from ferryline.pipeline.task import Surroundings
 from ferryline.report.facts import VerifyFacts
 from ferryline.snapshot import opening, publish
 from ferryline.snapshot.build import build
@@ -53,8 +53,7 @@ class Checkup:
 
     async def _one(self, replica: Replica) -> None:
         task = self._task
-        one = Task(task.source, (replica.location,), options=task.options, filters=task.filters)
-        run = Run(one, self._around, self._state, frame=Frame(self._around, task.options))
+        run = Run(task.leg(replica), self._around, self._state, frame=Frame(self._around, task.options))
         visit = _Visit(run, task, replica, self._sample)
         stopped: errors.FerrylineError | None = None
         try:
@@ -68,7 +67,10 @@ class Checkup:
             raise
         except errors.FerrylineError as error:
             stopped = error
-        self.facts.append(run.checked(visit.found, self._sample, stopped, visit.snapshot, visit.withdrawn))
+        facts = run.checked(
+            visit.found, self._sample, stopped, snapshot=visit.snapshot, withdrawn=visit.withdrawn
+        )
+        self.facts.append(facts)
         if isinstance(stopped, errors.Interrupted):
             raise stopped
 

@@ -64,7 +64,7 @@ async def objects(opened: OpenReplica, opening: Opening, removed: Removed, keep:
     store = opened.store
     eraser = erases_of(store)
     if eraser is not None:
-        async with contextlib.aclosing(eraser.erase(keep)) as steps:  # type: ignore[type-var]  # it is a generator
+        async with contextlib.aclosing(eraser.erase(keep)) as steps:
             async for step in steps:
                 removed.files += step.files
                 removed.folders += step.folders

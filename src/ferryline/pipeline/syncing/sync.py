@@ -20,7 +20,7 @@ from ferryline.pipeline.syncing.convoy import Convoy
 from ferryline.pipeline.syncing.itinerary import Turn
 from ferryline.pipeline.syncing.lane import Lane
 from ferryline.pipeline.syncing.sharing import Sharing
-from ferryline.pipeline.task import Pressure, Surroundings, Task
+from ferryline.pipeline.task import Pressure, Surroundings
 from ferryline.plan import guard
 from ferryline.report.facts import DestinationFacts, RunFacts
 from ferryline.state import State
@@ -232,15 +232,8 @@ class Sync:
         return min(ended, key=_rank, default=None)
 
     def _run_of(self, replica: Replica) -> Run:
-        task = self._task
-        one = Task(
-            source=task.source,
-            destinations=(replica.location,),
-            options=task.options,
-            filters=task.filters,
-            on_unknown=task.on_unknown,
-            max_delete=task.max_delete,
-            policy_digest=task.policy_digest,
+        one = replace(
+            self._task.leg(replica),
             approved_deletes=self._wish.approved_deletes,
             accept_new_mount=self._wish.accept_new_mount,
             server_side_copy=self._wish.server_side_copy,

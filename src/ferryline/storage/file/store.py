@@ -11,7 +11,7 @@ import contextlib
 import errno
 import os
 import random
-from collections.abc import AsyncIterator, Callable, Set
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Set
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -235,7 +235,7 @@ class FileStore:
         before_ns = None if before is None else int(before.timestamp() * 1e9)
         return await self._call(attempt, self._sweep, keep, before_ns)
 
-    async def erase(self, keep: bytes | None = None) -> AsyncIterator[Erased]:
+    async def erase(self, keep: bytes | None = None) -> AsyncGenerator[Erased, None]:
         """Remove everything below the root but the file of `keep`; the root stays. See `erase.erase`."""
         attempt = Attempt(Doing.DELETE, None, self._root.path)
         steps = Steps(erasing.erase(self._root, None if keep is None else names.path_of(keep)))
