@@ -6,7 +6,7 @@ stage yields to the next one and to the tally. An error that ends the run become
 
 import contextlib
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ferryline import errors, transfer
 from ferryline.listing.coverage import Coverage
@@ -50,6 +50,8 @@ class PassState:
     """Objects that OverwriteMode NEVER left as they were, not proven equal."""
     forgotten: int = 0
     """Rows of the ledger that lost a side."""
+    vanished: list[bytes] = field(default_factory=list)
+    """Keys that were gone from the source when they were to be read."""
     news: int = 0
     """Pairs proven same of which the ledger knew nothing."""
 
@@ -245,6 +247,7 @@ class CopyRun:
                     yield done
                 elif isinstance(done, outcome.Vanished):
                     state.drift += 1
+                    state.vanished.append(done.key)
                     self.tally.vanished(done)
                 elif isinstance(done, outcome.Failed):
                     self.tally.failed(done)

@@ -105,7 +105,7 @@ class Issuing:
     async def _publish(self) -> None:
         await self._tenure.write()
         entry = self._tenure.current
-        whole = entry is None or not await self._is_whole(entry.snapshot)
+        whole = entry is None or not entry.eligible or not await self._is_whole(entry.snapshot)
         ledger = self._run.ledger()
         making = publication.Publication(
             self._there, self._ends.source, self._task, self._tenure.last, whole=whole
@@ -116,7 +116,7 @@ class Issuing:
             self._copying.tally.counts.source_bytes_read += making.bytes_read
         ledger = self._run.ledger()
         made = await making.make(ledger, self._copying.consistency, self._tenure.keeping, self._versions)
-        expected = self._state.listed - self._copying.tally.counts.vanished
+        expected = self._state.listed - len(self._state.vanished)
         if made.manifest.index.rows != expected and self._state.first:
             raise errors.BrokenInvariant(
                 f"{made.manifest.index.rows} objects are proven in {self._there.store.place} and {expected} "

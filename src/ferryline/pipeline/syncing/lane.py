@@ -214,6 +214,8 @@ class Lane:
                 else:
                     await self.copying.prove(self._noted(arrivals), self._ends, remembering)
             finally:
+                for key in self.state.vanished:
+                    remembering.gone(key)
                 remembering.flush()
                 update.checkpoint()
             update.commit()
@@ -239,6 +241,7 @@ class Lane:
         """The same, with the versions remembered that writes made."""
         async with contextlib.aclosing(arrivals):
             async for done in arrivals:
+                self._versions.pop(done.key, None)  # an earlier write's is not this one's
                 if done.version_id is not None and len(self._versions) < VERSIONS_MAX:
                     self._versions[done.key] = done.version_id
                 yield done
@@ -265,7 +268,7 @@ class Lane:
             self.run.recorder.enter(Phase.VERIFYING)
             await self.scan(first=False)
             self.guard()
-            if exact and not late and not before.drift and not self._itinerary.total:
+            if exact and not (late or before.drift or self._itinerary.total or self.state.forgotten):
                 await self.copying.audit_files(self._ends)
                 self.copying.consistency = Consistency.POINT_IN_TIME
                 return

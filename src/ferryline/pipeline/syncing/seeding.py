@@ -7,8 +7,10 @@ nothing to learn; any other (a new machine every night) takes over what was prov
 from typing import Protocol
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ferryline import errors
+from ferryline.model.page import DISTRUSTED
 from ferryline.pipeline.syncing import proofs
 from ferryline.snapshot import opening
 from ferryline.snapshot.head import Head
@@ -57,6 +59,7 @@ async def seed(shelf: Shelf, head: Head, ledger: Ledger, memory: Remembers, repl
             Loader(shelf, PROOFS),
             Loader(shelf, PROOFS),
         )
+        doubted = _distrusted(ledger)
         with ledger.update() as update:
             spans = zip(manifest.index.spans(), receipt.index.spans(), source.index.spans(), strict=True)
             for (after, chunk), (_, proof), (_, state) in spans:
@@ -65,11 +68,18 @@ async def seed(shelf: Shelf, head: Head, ledger: Ledger, memory: Remembers, repl
                 of_replica = await proven.rows(proof, after)
                 if not _alike(rows, of_source, of_replica):
                     return
-                update.put(proofs.ledger(rows, of_source, of_replica))
+                rows = proofs.ledger(rows, of_source, of_replica)
+                if len(doubted):
+                    # Found bad here and not proven since: no receipt that knew nothing of it says otherwise.
+                    rows = rows.filter(pc.invert(pc.is_in(rows.column("key"), doubted)))
+                update.put(rows)
             update.commit()
     except (errors.ObjectMissing, errors.DigestMismatch, ValueError):
         return
-    if receipt.index.root == entry.receipt:
+    if len(doubted):
+        memory.remember_mount(mark_of(replica), entry.receipt)
+        differ(memory, replica)
+    elif receipt.index.root == entry.receipt:
         agree(memory, replica, entry.receipt)
 
 
@@ -82,6 +92,14 @@ def agree(memory: Remembers, replica: str, receipt: str) -> None:
 def differ(memory: Remembers, replica: str) -> None:
     """Remember, before the ledger changes, that it knows more than any receipt."""
     memory.remember_mount(published_mark_of(replica), "")
+
+
+def _distrusted(ledger: Ledger) -> pa.Array:
+    """The keys that a verification on this host found bad, and nobody has proven since."""
+    found = [
+        rows.column("key").filter(pc.equal(rows.column("evidence"), DISTRUSTED)) for rows in ledger.rows()
+    ]
+    return pa.concat_arrays([pa.array([], pa.binary()), *found])
 
 
 def _alike(*tables: pa.RecordBatch) -> bool:

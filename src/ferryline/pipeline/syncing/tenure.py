@@ -35,6 +35,8 @@ class Tenure:
         self._closing = contextlib.AsyncExitStack()
         self._held: lock.Held | None = None
         self._withdrawn = False
+        self._sequence: int | None = None
+        """That of the head when the run began to look; None where there was none."""
         self.left_locked = False
         """Whether a run that died left its lock here."""
 
@@ -50,6 +52,7 @@ class Tenure:
         seen = await publish.read_head(self.there.shelf)
         if seen is None:
             return
+        self._sequence = seen.head.sequence
         publish.check_owner(seen.head, self.task.identity(self.there.replica), self.there.shelf.store.place)
         self.last = await publication.before(self.there, seen.head)
         await seeding.seed(self.there.shelf, seen.head, self.run.ledger(), self.run.memory, place)
@@ -79,6 +82,7 @@ class Tenure:
         `sample` is a source object that is going to be read, where any is. Raises LockHeld.
         """
         if self._held is not None:
+            self.check()
             return
         memory, replica = self.run.memory, self.there.replica
         if sample is not None:
@@ -93,8 +97,13 @@ class Tenure:
             lock.held(self.there.shelf, wanted, clock, holding.is_gone)
         )
         seen = await publish.read_head(self.there.shelf)
-        if seen is not None and (self.last.head is None or seen.head.sequence != self.last.head.sequence):
-            self.last = await publication.before(self.there, seen.head)
+        if (seen.head.sequence if seen is not None else None) != self._sequence:
+            raise errors.LockHeld(
+                f"another run published in {self.there.shelf.store.place} while this one was looking",
+                advice="run again: what this run found is not what is there now; nothing was written",
+                place=self.there.shelf.store.place,
+                kind="fenced",
+            )
 
     @property
     def writing(self) -> bool:
