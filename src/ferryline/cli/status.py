@@ -6,11 +6,10 @@ import click
 
 from ferryline import errors
 from ferryline.cli import flags, live
-from ferryline.config import datasets, environment
+from ferryline.config import datasets, environment, movers
 from ferryline.pipeline.published import door as dataset_door
 from ferryline.pipeline.published.status import Wish
 from ferryline.policy import values
-from ferryline.policy.options import Engine
 from ferryline.report import status_text
 
 
@@ -37,19 +36,20 @@ def command(names: tuple[str, ...], *, lists: bool, max_lag: str | None, explain
     tasks = [datasets.task(policy, name, around) for name in chosen]
     where = datasets.documents(policy, around, given["state"])
     session = live.Session({**given, "quiet": True}, around)
-    document = dataset_door.status(tasks, where, session.surroundings(), Wish(lists, explains, most))
+    ground = movers.Ground(around, session.clock)
+    services = {
+        (task.dataset, name): mover for task in tasks for name, mover in movers.movers(task, ground).items()
+    }
+    wish = Wish(lists, explains, most, services)
+    document = dataset_door.status(tasks, where, session.surroundings(), wish)
     session.speak.document(document)
     session.speak.say(status_text.status(document))
     return int(document["exit_code"])
 
 
 def _with_replicas(policy: values.Policy) -> tuple[str, ...]:
-    """The datasets that have a replica of this engine. Raises `BadUsage` where there is none."""
-    found = tuple(
-        name
-        for name, dataset in policy.datasets.items()
-        if any(one.engine is Engine.FERRYLINE for one in dataset.replicas)
-    )
+    """The datasets that have a replica. Raises `BadUsage` where there is none."""
+    found = tuple(name for name, dataset in policy.datasets.items() if dataset.replicas)
     if not found:
         raise errors.BadUsage(
             "the policy declares no dataset with a replica", advice="add one under `datasets`"

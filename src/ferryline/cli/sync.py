@@ -7,7 +7,7 @@ import click
 
 from ferryline import errors
 from ferryline.cli import afterwards, flags, live, metrics_file
-from ferryline.config import datasets, environment, tariffs
+from ferryline.config import datasets, environment, movers, tariffs
 from ferryline.pipeline import door
 from ferryline.pipeline.dataset import Wish
 from ferryline.report import document, text
@@ -62,6 +62,7 @@ def command(
     if replicas and len(chosen) > 1:
         raise errors.BadUsage("--replica names a replica of one dataset", advice="name one dataset")
     options = {name: given.pop(name) for name in ("bytes_per_second", "log_level")}
+    overridden = frozenset(name for name, value in options.items() if value is not None)
     where = datasets.documents(policy, around, given["state"])
     measured = metrics_file.check(Path(metrics)) if metrics is not None else None
     told = tariffs.Told(run_in).placed(policy, around)
@@ -70,6 +71,7 @@ def command(
             datasets.overridden(datasets.task(policy, one, around, told.run_in), options) for one in chosen
         ]
         tasks = [one for one in every_task if not due or afterwards.is_due(one, policy, where, session)]
+        ground = movers.Ground(around, session.clock, overridden)
         runs: list[dict[str, Any]] = []
         for task in tasks:
             wish = Wish(
@@ -79,6 +81,7 @@ def command(
                 accept_new_mount=accept_new_mount,
                 server_side_copy=not disable_server_side_copy,
                 ways=tariffs.ways(task, told),
+                movers=movers.movers(task, ground),
             )
             runs.append(document.run_document(door.sync(task, session.surroundings(), wish)))
             session.speak.say(text.summary(runs[-1]))

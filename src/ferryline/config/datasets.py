@@ -13,7 +13,6 @@ from ferryline.config import places as config_places
 from ferryline.model import place
 from ferryline.pipeline.dataset import DatasetTask, Replica
 from ferryline.policy import interpolation, location, options, places, values
-from ferryline.policy.options import Engine
 from ferryline.residency import stops
 
 
@@ -44,9 +43,8 @@ def task(
     resolved = places.resolved(policy, dataset, known)
     metadata = places.of_folder(policy, dataset.metadata, known) if dataset.metadata is not None else None
     replicas = tuple(
-        Replica(one.name, places.of_replica(policy, one, known), metadata, one.required)
+        Replica(one.name, places.of_replica(policy, one, known), metadata, one.required, one.engine)
         for one in dataset.replicas
-        if one.engine is Engine.FERRYLINE
     )
     return DatasetTask(
         policy=policy.name,

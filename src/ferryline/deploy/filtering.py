@@ -8,10 +8,8 @@ from collections.abc import Sequence
 
 from ferryline import errors
 from ferryline.deploy.refusals import Refusals
+from ferryline.managed import filter_texts
 from ferryline.policy import filters, pattern
-
-RESERVED = "*/.ferryline"
-"""DataSync's star matches nothing too, so this names the folder at the top and at every depth."""
 
 
 def joined(
@@ -27,14 +25,8 @@ def joined(
         filters.Filters.parse(include, exclude)
     except errors.BadUsage as error:
         refusals.add("filters", error.message, "DataSync's patterns: a star only at the end of include")
-        return None, RESERVED
-    below = "/" + escaped(rest)
-    included = [below + _rooted(one)[1:] for text in include for one in pattern.alternatives(text)]
-    if rest and not included:
-        included = [below.rstrip("/")]
-    patterns = [one for text in exclude for one in pattern.alternatives(text)]
-    excluded = [RESERVED, *(one if one.startswith("*") else below + _rooted(one)[1:] for one in patterns)]
-    found = ("|".join(included) or None, "|".join(dict.fromkeys(excluded)))
+        return None, filter_texts.RESERVED
+    found = filter_texts.texts(include, exclude, rest)
     characters = len(found[0] or "") + len(found[1])
     if characters > pattern.CHARACTERS_MAX:
         remedy = (
@@ -43,13 +35,3 @@ def joined(
         )
         refusals.add("filters", f"{characters} characters of filters", remedy)
     return found
-
-
-def _rooted(text: str) -> str:
-    """A pattern that starts at the location: DataSync reads `dir` as a name, `/dir` as a folder there."""
-    return text if text.startswith(("/", "*")) else "/" + text
-
-
-def escaped(text: str) -> str:
-    r"""Text that a filter reads literally: `*`, `|` and `\` behind a backslash."""
-    return "".join("\\" + one if one in "*|\\" else one for one in text)

@@ -14,7 +14,8 @@ from ferryline.config import environment
 from ferryline.deploy import arguments, from_policy
 from ferryline.deploy.args_task import PolicyReplicationArgs, ReplicationArgs
 from ferryline.deploy.refusals import Refusals
-from ferryline.deploy.replication import DIGEST_TAG, Replication
+from ferryline.deploy.replication import Replication
+from ferryline.managed import task_tags
 from ferryline.policy import document, interpolation, values
 from ferryline.residency import stops
 from ferryline.residency.decide import Role, Stop, decide_all, enforce
@@ -58,7 +59,7 @@ class PolicyReplication(pulumi.ComponentResource):
         refuse_forbidden(policy, args)
         sources = interpolation.Sources(environment.read().variables)
         ground = from_policy.Ground(sources, _account(policy, args))
-        made = _replication(args, from_policy.replication(policy, args.dataset, ground), policy.digest)
+        made = _replication(args, from_policy.replication(policy, args.dataset, ground), policy)
         super().__init__("ferryline:index:PolicyReplication", name, None, opts)
         inner = Replication(name, made, pulumi.ResourceOptions(parent=self))
         names = [one for one in PolicyReplication.__annotations__ if not one.startswith("_")]
@@ -67,11 +68,14 @@ class PolicyReplication(pulumi.ComponentResource):
         self.register_outputs({one: getattr(self, one) for one in names})
 
 
-def _replication(args: PolicyReplicationArgs, found: ReplicationArgs, digest: str) -> ReplicationArgs:
+def _replication(
+    args: PolicyReplicationArgs, found: ReplicationArgs, policy: values.Policy
+) -> ReplicationArgs:
     """The policy's arguments with the program's own beside them."""
     given = {name: getattr(args, name) for name in FORWARDED}
     regions = sorted({*(args.opted_in_regions or ()), *(found.opted_in_regions or ())})
-    tags = {**(args.tags or {}), DIGEST_TAG: digest}
+    named = {task_tags.POLICY: policy.name} if policy.name else {}
+    tags = {**(args.tags or {}), **named, task_tags.DIGEST: policy.digest}
     return dataclasses.replace(found, **given, opted_in_regions=regions or None, tags=tags)
 
 

@@ -18,7 +18,8 @@ from ferryline.deploy.args_task import PolicyReplicationArgs, ReplicationArgs
 from ferryline.deploy.given import given
 from ferryline.deploy.policy_replication import refuse_forbidden
 from ferryline.deploy.refusals import Refusals
-from ferryline.deploy.replication import DIGEST_TAG, Replication
+from ferryline.deploy.replication import Replication
+from ferryline.managed import task_tags
 from ferryline.policy import values
 from ferryline.policy.interpolation import Sources
 from ferryline.policy.options import Engine
@@ -56,7 +57,7 @@ class Program:
         """Make the resources. Pulumi calls it inside a stack."""
         shared: dict[str, list[Replication]] = {}
         for name, args in self.datasets.items():
-            tags = {**(args.tags or {}), DIGEST_TAG: self.digest}
+            tags = {**(args.tags or {}), task_tags.DIGEST: self.digest}
             made = Replication(name, dataclasses.replace(args, tags=tags))
             pulumi.export(name, {one: getattr(made, one) for one in OUTPUTS})
             if any(one.engine is Engine.S3_REPLICATION for one in args.replicas.values()):

@@ -25,13 +25,11 @@ from ferryline.deploy.logs import ENHANCED_GROUP, Logs, LogsArgs
 from ferryline.deploy.refusals import Refusals
 from ferryline.deploy.site import Kind
 from ferryline.deploy.watch import Watch, WatchArgs
+from ferryline.managed import task_tags
 from ferryline.policy.options import Engine, LogLevel, TaskMode
 
 SOURCE = "source"
 """The name of the source's entry in the outputs by replica."""
-
-DIGEST_TAG = "ferryline:policy-digest"
-"""The tag by which `status` sees whether a deployed task is of today's policy."""
 
 TOO_RARE = (
     "runs this rare cannot be watched by age: CloudWatch looks back seven days; failures are still told"
@@ -73,8 +71,8 @@ class Replication(pulumi.ComponentResource):
         args = arguments.read(ReplicationArgs, args, refusals)
         checked = checking.check(name, args, refusals)
         super().__init__("ferryline:index:Replication", name, None, opts)
-        digest = (args.tags or {}).get(DIGEST_TAG) or checking.digest(args)
-        args = dataclasses.replace(args, tags={**(args.tags or {}), DIGEST_TAG: digest})
+        digest = (args.tags or {}).get(task_tags.DIGEST) or checking.digest(args)
+        args = dataclasses.replace(args, tags={**(args.tags or {}), task_tags.DIGEST: digest})
         made = _Made(self, name, args, checked)
         made.everything()
         self._publish(made, digest)
@@ -187,6 +185,7 @@ class _Made:
 
     def _task(self, label: str, source: LocationArgs, replica: LocationArgs) -> None:
         pair = self.checked.pairs[label]
+        known = {task_tags.DATASET: self.args.dataset or self.name, task_tags.REPLICA: label}
         args = DataSyncTaskArgs(
             source=dataclasses.replace(source, location_arn=self._source_location(label, source)),
             destination=replica,
@@ -198,7 +197,7 @@ class _Made:
             log_group_arn=self._log_group(label),
             account_id=self._account,
             opted_in_regions=self.args.opted_in_regions,
-            tags=self.args.tags,
+            tags={**(self.args.tags or {}), **known},
         )
         task = DataSyncTask(f"{self.name}-{label}", args, self._inside)
         self.tasks[label] = task.task_arn

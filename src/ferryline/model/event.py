@@ -145,6 +145,23 @@ class WindowChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ExecutionSeen:
+    """A service that moves a replica's bytes told how far its execution has come, in its own counts.
+
+    An estimate is None where the service gave none.
+    """
+
+    kind: ClassVar[str] = "execution"
+    destination: str
+    execution: str
+    status: str
+    files_transferred: int
+    files_estimated: int | None
+    bytes_transferred: int
+    bytes_estimated: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Warned:
     """Something a person should know that is not a failure."""
 
@@ -177,6 +194,7 @@ Event = (
     | BytesMoved
     | RequestMade
     | WindowChanged
+    | ExecutionSeen
     | Warned
     | RunEnded
 )

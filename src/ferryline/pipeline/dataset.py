@@ -3,16 +3,18 @@
 `config.datasets` makes them out of the policy; `sync` and the commands about one dataset read them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from ferryline import errors
-from ferryline.model import place
+from ferryline.model import event, place
+from ferryline.model.execution import Execution
 from ferryline.pipeline.task import Task
 from ferryline.plan.cost import Way
 from ferryline.policy import values
 from ferryline.policy.filters import EVERYTHING, Filters
-from ferryline.policy.options import Options
+from ferryline.policy.options import Engine, Options
 from ferryline.residency.decide import Bounds
 from ferryline.snapshot.head import Identity
 
@@ -25,6 +27,8 @@ class Replica:
     location: place.Location
     metadata: place.Location | None = None
     required: bool = True
+    engine: Engine = Engine.FERRYLINE
+    """Who moves its bytes; whoever it is, Ferryline proves and publishes."""
 
     @property
     def shelf_url(self) -> str:
@@ -83,6 +87,32 @@ class DatasetTask:
         return Identity(replica.location.url, self.policy, self.dataset, replica.name, others)
 
 
+class Mover(Protocol):
+    """Who moves a replica's bytes in Ferryline's stead; `managed` has them, `config` introduces them."""
+
+    name: str
+    """What people call it."""
+
+    async def look(self) -> tuple[event.Warned, ...]:
+        """Find what was deployed; what a person should know of it. Once, before anything else.
+
+        Raises UserMistake where nothing is, GuardRefused where it could destroy what the policy keeps.
+        """
+        ...
+
+    async def move(self, hear: Callable[[Execution], None]) -> Execution | None:
+        """Have the bytes moved, to the end of an execution; None where there is nothing to start."""
+        ...
+
+    def excuse(self, key: bytes) -> str:
+        """Why it would not bring an object, where that is known; else empty."""
+        ...
+
+    async def standing(self) -> dict[str, Any]:
+        """How it stands, as plain data with a `problem`. Raises nothing that can be told."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Wish:
     """What was asked for beyond the policy: some replicas only, nothing written, deletes approved."""
@@ -97,3 +127,5 @@ class Wish:
     """Where one endpoint holds source and replica under one identity, it copies by itself."""
     ways: Mapping[str, Way] = field(default_factory=dict)
     """What places ask for on the way to each replica, by name; without one nothing can be priced."""
+    movers: Mapping[str, Mover] = field(default_factory=dict)
+    """Who moves the bytes of replicas that Ferryline does not fill itself, by the replica's name."""

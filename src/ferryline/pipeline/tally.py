@@ -24,6 +24,12 @@ class Tally:
     failures: list[outcome.Failed] = field(default_factory=list)
     failure_kinds: Counter[str] = field(default_factory=Counter)
 
+    def start_over(self) -> None:
+        """Forget what one listing came to, because another is the one that counts. What was read stays."""
+        self.counts = Counts(source_bytes_read=self.counts.source_bytes_read)
+        self.failures.clear()
+        self.failure_kinds.clear()
+
     def transferred(self, done: outcome.Transferred) -> None:
         """An object arrived (its proof may still be to come)."""
         self.counts.transferred += 1

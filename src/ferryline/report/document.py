@@ -11,6 +11,7 @@ from typing import Any
 
 from ferryline import errors
 from ferryline.model.event import Warned
+from ferryline.model.execution import Execution
 from ferryline.model.finding import Mismatch, Trouble
 from ferryline.model.key import one_line
 from ferryline.model.outcome import Failed
@@ -115,6 +116,8 @@ def _destination(facts: DestinationFacts, run: RunFacts) -> dict[str, Any]:
         "destination": facts.url,
         "replica": facts.replica,
         "required": facts.required,
+        "engine": facts.engine,
+        "execution": None if facts.execution is None else execution(facts.execution),
         "status": (Status.ERROR if failed else Status.SUCCESS).value,
         "snapshot": facts.snapshot,
         "published": facts.published,
@@ -130,6 +133,23 @@ def _destination(facts: DestinationFacts, run: RunFacts) -> dict[str, Any]:
         "requests": _sorted(requests),
         "requests_total": sum(requests.values()),
         "coverage": _coverage(facts.coverage),
+    }
+
+
+def execution(one: Execution) -> dict[str, Any]:
+    """A service's execution, in its own words and counts."""
+    return {
+        "execution": one.arn,
+        "task": one.task_arn,
+        "task_mode": one.task_mode,
+        "status": one.status,
+        "began_at": None if one.began_at is None else _time(one.began_at),
+        "ended_at": None if one.ended_at is None else _time(one.ended_at),
+        "joined": one.joined,
+        "trouble": one.trouble or None,
+        "counters": _sorted(one.counters),
+        "failures_total": one.failed_total,
+        "report": one.report,
     }
 
 

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from ferryline import errors
 from ferryline.model import event, exitcode
+from ferryline.model.execution import Execution
 from ferryline.model.finding import Mismatch, Trouble
 from ferryline.model.outcome import Failed
 from ferryline.model.run import FENCING_LOCAL, Consistency, Counts, Coverage, Phase, Status
@@ -43,6 +44,10 @@ class DestinationFacts:
     fencing: str = FENCING_LOCAL
     stopped: errors.FerrylineError | None = None
     """What ended the work at this destination, where others went on."""
+    engine: str | None = None
+    """Who moves the bytes of a dataset's replica."""
+    execution: Execution | None = None
+    """What that engine told of its work, where it is a service's."""
 
     @property
     def failures_total(self) -> int:

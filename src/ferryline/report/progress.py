@@ -43,6 +43,8 @@ class Picture:
     objects_per_second: float = 0.0
     pending: int = 0
     eta_seconds: float | None = None
+    services: tuple[event.ExecutionSeen, ...] = ()
+    """The newest word of every service that moves bytes in Ferryline's stead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class Progress:
         self._counts = dict.fromkeys(_COUNTED.values(), 0)
         self._listed = self._same = self._compared = 0
         self._bytes_read = self._bytes_written = self._requests = 0
+        self._services: dict[str, event.ExecutionSeen] = {}
         self._samples: deque[_Sample] = deque([_Sample(self._began, 0, 0)])
 
     def hear(self, fact: event.Event) -> None:
@@ -78,6 +81,8 @@ class Progress:
             self._hear_page(fact)
         elif isinstance(fact, event.PhaseEntered):
             self._phase = fact.phase
+        elif isinstance(fact, event.ExecutionSeen):
+            self._services[fact.destination] = fact
 
     def picture(self) -> Picture:
         """How far the run has come by now."""
@@ -100,6 +105,7 @@ class Progress:
             objects_per_second=objects_rate,
             pending=pending,
             eta_seconds=pending / objects_rate if sending else None,
+            services=tuple(self._services.values()),
             **counts,
         )
 
@@ -152,6 +158,18 @@ def line(picture: Picture) -> str:
     ):
         if count:
             parts.append(f"{count:,} {word}")
+    parts += [_service(one) for one in picture.services]
     if picture.eta_seconds is not None:
         parts.append(f"at most {units.show_seconds(picture.eta_seconds)} to go for what is listed")
     return " · ".join(parts)
+
+
+def _service(seen: event.ExecutionSeen) -> str:
+    """How far a service has come, by what it counts."""
+    files = f"{seen.files_transferred:,}"
+    if seen.files_estimated is not None:
+        files += f" of {seen.files_estimated:,}"
+    size = units.show_bytes(seen.bytes_transferred)
+    if seen.bytes_estimated is not None:
+        size += f" of {units.show_bytes(seen.bytes_estimated)}"
+    return f"{seen.status.lower()} in {seen.execution.rpartition('/')[2]}: {files} files, {size}"

@@ -29,6 +29,8 @@ def _dataset(dataset: Mapping[str, Any], document: Mapping[str, Any]) -> list[st
         elif one["problem"] is not None:
             lines.append(f"{layout.INDENT}{layout.safe(one['replica'])}")
             lines += snapshots_text.problem(one["problem"])
+        if one["service"] is not None:
+            lines += _service(one)
     lines.append(f"{layout.INDENT}last run  {_last_run(dataset['last_run'])}")
     unreadable = dataset["unreadable_documents"]
     if unreadable:
@@ -78,3 +80,40 @@ def _behind(one: Mapping[str, Any]) -> list[str]:
         f"{layout.INDENT * 2}{layout.safe(key['change'])} {layout.key(key['key'])}" for key in behind["keys"]
     ]
     return [*lines, *layout.wrapped(f"next: {layout.safe(behind['next'])}", layout.INDENT * 2)]
+
+
+def _service(one: Mapping[str, Any]) -> list[str]:
+    """How the service stands that moves a replica's bytes: its last run, and what to see to."""
+    told, name = one["service"], layout.safe(one["replica"])
+    if told["problem"] is not None:
+        return [f"{layout.INDENT}{name}  {told['service']}", *snapshots_text.problem(told["problem"])]
+    if told["service"] == "s3-replication":
+        rules = (
+            ", ".join(f"{rule['id'] or 'unnamed'} {rule['status']}" for rule in told["rules"]) or "no rule"
+        )
+        return layout.wrapped(f"{name}: S3 replication, {layout.safe(rules)}")
+    last = told["last_execution"]
+    said = (
+        f"{name}: DataSync task {layout.safe(told['name'] or told['task'])} {layout.safe(told['status'])}, "
+    )
+    if last is None:
+        said += "never run"
+    else:
+        at = last["ended_at"] or last["began_at"]
+        said += f"last execution {layout.safe(last['status'])}"
+        said += f" {snapshots_text.moment(at)}" if at else ""
+        said += f": {layout.safe(last['trouble'])}" if last["trouble"] else ""
+    lines = layout.wrapped(said)
+    notes = [f"trouble: {told['trouble']}"] if told["trouble"] else []
+    schedule = told["schedule"]
+    notes += [schedule["told"]] if schedule is not None and schedule["told"] else []
+    notes += [
+        f"deployed {each['field']} is {each['deployed'] or 'not set'}, "
+        f"the policy says {each['policy'] or 'none'}"
+        for each in told["differs"]
+    ]
+    if told["policy_changed"] and not told["differs"]:
+        notes.append("the policy file has changed since it was deployed, though nothing that the task shows")
+    for note in notes:
+        lines += layout.wrapped(layout.safe(note), layout.INDENT * 2)
+    return lines

@@ -16,6 +16,14 @@ __all__ = ["plan", "plan_dataset", "summary", "verification"]
 
 FAILURES_SHOWN = 5
 
+_TOLD = {
+    "files_transferred": "files transferred",
+    "files_skipped": "skipped",
+    "files_verified": "verified",
+    "files_deleted": "deleted",
+}
+"""The counts of a service's execution that people are told."""
+
 _SUMMANDS = ("transferred", "same", "kept", "excluded", "reserved", "vanished", "failed")
 
 
@@ -78,6 +86,7 @@ def _destination(
     name = f"{layout.safe(document['replica'])}: " if document["replica"] is not None else ""
     return [
         ("to", name + layout.safe(document["destination"])),
+        ("moved by", _execution(document)),
         ("snapshot", _published(document, told)),
         ("listed", _account(document, cut_off=cut_off)),
         ("deleted", f"{document['files_deleted']:,}" if document["files_deleted"] else ""),
@@ -85,6 +94,22 @@ def _destination(
         ("as of", "one moment: two listings agreed" if moment else ""),
         ("not listed", f"{ranges}; nothing was deleted there" if unfinished else ""),
     ]
+
+
+def _execution(document: Mapping[str, Any]) -> str:
+    """What a service did in Ferryline's stead, in its own counts."""
+    if document["engine"] in (None, "ferryline"):
+        return ""
+    done = document["execution"]
+    if done is None:
+        return f"{layout.safe(document['engine'])}; no execution was needed"
+    counts = done["counters"]
+    said = [f"{name} {counts[key]:,}" for key, name in _TOLD.items() if key in counts]
+    also = ", was running already" if done["joined"] else ""
+    name = layout.safe(done["execution"].rpartition("/")[2])
+    return f"{layout.safe(document['engine'])}, {name} {layout.safe(done['status'])}{also}" + (
+        f": {', '.join(said)}" if said else ""
+    )
 
 
 def _published(document: Mapping[str, Any], told: Mapping[str, Any] | None) -> str:

@@ -28,6 +28,7 @@ EVENTS = [
     event.BytesMoved(1, 2),
     event.RequestMade("s3://b/", "PutObject", 200, 0.25),
     event.WindowChanged("s3://b/", "data", 8, "throttled"),
+    event.ExecutionSeen("s3://b/", "arn:aws:datasync:…", "TRANSFERRING", 1, None, 2, 3),
     event.Warned("odd\x1b[2J", "look"),
     event.RunEnded("id", "SUCCESS", 0),
 ]

@@ -8,12 +8,13 @@ import asyncio
 import contextlib
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from ferryline import errors
 from ferryline.model import exitcode, place
+from ferryline.pipeline.dataset import Mover
 from ferryline.pipeline.published import documents, explaining, lag
 from ferryline.pipeline.published import errand as errands
 from ferryline.pipeline.published.documents import Latest
@@ -37,6 +38,8 @@ class Wish:
     lists: bool = False
     explains: bool = False
     max_lag_seconds: float | None = None
+    movers: Mapping[tuple[str, str], Mover] = field(default_factory=dict)
+    """Who moves the bytes of replicas that Ferryline does not fill, by dataset and replica."""
 
 
 async def told(wanted: Sequence[Errand], where: place.Location, wish: Wish) -> dict[str, Any]:
@@ -64,8 +67,10 @@ async def _dataset(
     errand: Errand, kept: DressedStore | errors.FerrylineError, wish: Wish, now: datetime
 ) -> dict[str, Any]:
     async with errands.looked(errand) as found:
-        (runs, problem), locks = await asyncio.gather(
-            _runs(errand, kept, found), asyncio.gather(*(_lock(one) for one in found))
+        (runs, problem), locks, services = await asyncio.gather(
+            _runs(errand, kept, found),
+            asyncio.gather(*(_lock(one) for one in found)),
+            _services(errand.task.dataset, found, wish),
         )
         lags = {one.replica.name: _by_last_run(one, runs, now) for one in found}
         if wish.lists:
@@ -87,6 +92,7 @@ async def _dataset(
         behind = await explaining.behind(standings, ground) if wish.explains else {}
         codes = [exitcode.of_error(one.problem) for one in found if one.problem is not None]
         codes += [exitcode.of_error(problem)] if problem is not None else []
+        codes += [one["problem"]["exit_code"] for one in services.values() if one["problem"] is not None]
         codes += [
             exitcode.OBJECTS_FAILED for one in standings if explaining.is_late(one, wish.max_lag_seconds)
         ]
@@ -95,7 +101,11 @@ async def _dataset(
             "source": errand.task.source.url,
             "agree": _agree(found),
             "last_run": _last_run(runs),
-            "replicas": [_replica(one, behind.get(one.looked.replica.name), now) for one in standings],
+            "replicas": [
+                _replica(one, behind.get(one.looked.replica.name), now)
+                | {"service": services.get(one.looked.replica.name)}
+                for one in standings
+            ],
             "unreadable_documents": list(runs.unreadable),
             "problem": errands.problem_of(problem),
             "code": exitcode.first(codes),
@@ -121,6 +131,17 @@ async def _runs(
         if runs and Basis.NONE not in known:
             break
     return latest, None
+
+
+async def _services(dataset: str, found: Iterable[Looked], wish: Wish) -> dict[str, dict[str, Any]]:
+    """How the services stand that move bytes to these replicas, by the replica's name."""
+    asked = {
+        one.replica.name: mover
+        for one in found
+        if (mover := wish.movers.get((dataset, one.replica.name))) is not None
+    }
+    told = await asyncio.gather(*(mover.standing() for mover in asked.values()))
+    return dict(zip(asked, told, strict=True))
 
 
 def _by_last_run(one: Looked, runs: Latest, now: datetime) -> Lag:
@@ -161,6 +182,7 @@ def _replica(one: Standing, behind: Mapping[str, Any] | None, now: datetime) -> 
     return {
         "replica": looked.replica.name,
         "url": looked.replica.location.url,
+        "engine": looked.replica.engine.value,
         "current": head.current if head is not None else None,
         "current_at": entry.at.isoformat() if entry is not None else None,
         "eligible": [each.snapshot for each in head.readable] if head is not None else [],

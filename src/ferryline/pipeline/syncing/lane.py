@@ -13,6 +13,7 @@ from typing import cast
 from ferryline import errors, transfer
 from ferryline.listing.coverage import Coverage
 from ferryline.model import action, outcome
+from ferryline.model.execution import Execution
 from ferryline.model.finding import Match
 from ferryline.model.run import Consistency, Phase
 from ferryline.pipeline import ends as opening_ends
@@ -23,6 +24,7 @@ from ferryline.pipeline.dataset import DatasetTask
 from ferryline.pipeline.planning import habits_of
 from ferryline.pipeline.remembering import Remembering
 from ferryline.pipeline.run import Run
+from ferryline.pipeline.scan import View
 from ferryline.pipeline.shelves import OpenReplica
 from ferryline.pipeline.syncing import seeding
 from ferryline.pipeline.syncing.convoy import Convoy, Traveller
@@ -33,8 +35,9 @@ from ferryline.pipeline.syncing.sharing import Sharing
 from ferryline.pipeline.syncing.tenure import Tenure
 from ferryline.plan import cost, guard
 from ferryline.plan.classify import Classified
-from ferryline.policy.options import VerifyMode
+from ferryline.policy.options import TransferMode, VerifyMode
 from ferryline.snapshot.receipt import Keeping
+from ferryline.state.ledger import Ledger
 from ferryline.storage.wrap.stack import DressedStore
 
 VERSIONS_MAX = 1_000_000
@@ -43,6 +46,11 @@ VERSIONS_MAX = 1_000_000
 
 class Lane:
     """The work at one replica. Its outcome stands in the attributes, whatever happened."""
+
+    carries = True
+    """Whether it sends the bytes itself, and so takes part in the reads that lanes share."""
+    execution: Execution | None = None
+    """What a service in Ferryline's stead told of its work."""
 
     def __init__(self, run: Run, task: DatasetTask, there: OpenReplica, sharing: Sharing) -> None:
         self.run = run
@@ -79,7 +87,7 @@ class Lane:
         self._itinerary.close()
         self._listed_at = self.run.around.clock.now()
         ledger = self.run.ledger()
-        view = self.run.view(self._ends, ledger)
+        view = self._view(ledger, first=first)
         with ledger.update() as update:
             remembering = Remembering(update)
             ranges = await scan.scope(view)
@@ -95,13 +103,23 @@ class Lane:
                         self.copying.tally.counts.listed += not first
                         self._itinerary.add(self._turn(step), step)
                     else:
-                        self.copying.fold(step, state, remembering)
+                        self._fold(step, remembering)
                     if state.news or state.forgotten:
                         self._moves_on()
             self.copying.fold_skipped(self._ends, state)
             self.run.coverage = coverage
             remembering.flush()
             update.commit()
+
+    def _view(self, ledger: Ledger, *, first: bool) -> View:
+        """What a scan looks at, and by which rules."""
+        view = self.run.view(self._ends, ledger)
+        # TransferMode ALL has sent everything once; a second time would never find the listing at rest.
+        return view if first else scan.ruled(view, transfer_mode=TransferMode.CHANGED)
+
+    def _fold(self, step: action.Action, remembering: Remembering) -> None:
+        """What is not copied."""
+        self.copying.fold(step, self.state, remembering)
 
     def _moves_on(self) -> None:
         """Note, once, that the ledger will know more than what is published."""

@@ -16,12 +16,15 @@ from ferryline.pipeline import border, loop, shelves
 from ferryline.pipeline import ends as opening_ends
 from ferryline.pipeline.dataset import DatasetTask, Replica, Wish
 from ferryline.pipeline.run import Frame, Run
+from ferryline.pipeline.shelves import OpenReplica
 from ferryline.pipeline.syncing.convoy import Convoy
+from ferryline.pipeline.syncing.driven import DrivenLane
 from ferryline.pipeline.syncing.itinerary import Turn
 from ferryline.pipeline.syncing.lane import Lane
 from ferryline.pipeline.syncing.sharing import Sharing
 from ferryline.pipeline.task import Pressure, Surroundings
 from ferryline.plan import guard
+from ferryline.policy.options import Engine
 from ferryline.report.facts import DestinationFacts, RunFacts
 from ferryline.state import State
 from ferryline.storage.location import Side
@@ -71,19 +74,32 @@ class Sync:
             mount = await opening_ends.check_mount(source, first.task, first.memory)
             sharing = self._sharing = Sharing(source, self._around.pressure.memory_bytes, self._around.clock)
             for there in opened:
-                lane = Lane(self._run_of(there.replica), task, there, sharing)
+                lane = self._lane(there, sharing)
                 self._lanes.append(lane)
                 closing.push_async_callback(lane.close)
             await self._execute()
             if mount is not None:
                 first.memory.remember_mount(task.source.identity, mount)
 
+    def _lane(self, there: OpenReplica, sharing: Sharing) -> Lane:
+        """The lane of one replica: driven where a service fills it, unless it only looks at what is there."""
+        run, replica = self._run_of(there.replica), there.replica
+        if self._wish.adopting or replica.engine is Engine.FERRYLINE:
+            return Lane(run, self._task, there, sharing)
+        mover = self._wish.movers.get(replica.name)
+        if mover is None:
+            raise errors.BadUsage(
+                f"{replica.engine.value} moves the replica {replica.name!r}, and nothing here drives it",
+                advice="run `ferryline sync`, or adopt what is there: ferryline adopt",
+            )
+        return DrivenLane(run, self._task, there, sharing, mover)
+
     async def _execute(self) -> None:
         recorder = self._frame.recorder
-        await self._each(Lane.prepare)
+        await self._each(lambda lane: lane.prepare())
         recorder.enter(Phase.PREPARING)
         if self._wish.adopting:
-            await self._each(Lane.get_to_know)
+            await self._each(lambda lane: lane.get_to_know())
         self.listed_at = self._around.clock.now()
         await self._each(_first_scan)
         await self._each(_learned)
@@ -102,7 +118,7 @@ class Sync:
         last = self._held_back()
         going = [lane for lane in self._live if lane is not last]
         published = asyncio.Event()
-        travellers = [lane.traveller() for lane in going]
+        travellers = [lane.traveller() for lane in going if lane.carries]
         convoys = {turn: Convoy(self._sharing, turn, travellers) for turn in (Turn.NEW, Turn.OVERWRITE)}
 
         async def to_the_end(lane: Lane) -> None:
@@ -224,6 +240,8 @@ class Sync:
             required=lane.replica.required,
             fencing=lane.issuing.fencing.value,
             stopped=lane.stopped,
+            engine=lane.replica.engine.value,
+            execution=lane.execution,
         )
 
     def _worst(self) -> errors.FerrylineError | None:
