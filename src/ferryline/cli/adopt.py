@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from ferryline.cli import flags, live
-from ferryline.config import datasets, environment
+from ferryline.config import datasets, environment, tariffs
 from ferryline.pipeline import door
 from ferryline.pipeline.dataset import Wish
 from ferryline.report import document, text
@@ -37,7 +37,14 @@ def command(
     options = {name: given.pop(name) for name in ("bytes_per_second", "log_level")}
     task = datasets.overridden(datasets.task(policy, name, around, run_in), options)
     task = datasets.adopting(task, read_back=read_back)
-    wish = Wish((replica,), adopting=True, accept_new_mount=accept_new_mount)
+    told = tariffs.Told(run_in).placed(policy, around)
+    wish = Wish(
+        (replica,),
+        adopting=True,
+        accept_new_mount=accept_new_mount,
+        ways=tariffs.ways(task, told),
+        shelf_tariff=tariffs.shelf(task),
+    )
     with live.Session(given, around) as session:
         facts = door.sync(task, session.surroundings(), wish)
         result = document.run_document(facts)

@@ -79,6 +79,7 @@ def command(
                 accept_new_mount=accept_new_mount,
                 server_side_copy=not disable_server_side_copy,
                 ways=tariffs.ways(task, told),
+                shelf_tariff=tariffs.shelf(task),
             )
             runs.append(document.run_document(door.sync(task, session.surroundings(), wish)))
             session.speak.say(text.summary(runs[-1]))

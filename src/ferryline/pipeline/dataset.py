@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ferryline import errors
 from ferryline.model import place
 from ferryline.pipeline.task import Task
-from ferryline.plan.cost import Way
+from ferryline.plan.cost import Tariff, Way
 from ferryline.policy import values
 from ferryline.policy.filters import EVERYTHING, Filters
 from ferryline.policy.options import Options
@@ -97,3 +97,5 @@ class Wish:
     """Where one endpoint holds source and replica under one identity, it copies by itself."""
     ways: Mapping[str, Way] = field(default_factory=dict)
     """What places ask for on the way to each replica, by name; without one nothing can be priced."""
+    shelf_tariff: Tariff | None = None
+    """What the place of the dataset's `metadata` asks for, where it has one."""

@@ -15,6 +15,7 @@ from ferryline.model.run import Consistency, Counts, Phase
 from ferryline.pipeline import border, loop, shelves
 from ferryline.pipeline import ends as opening_ends
 from ferryline.pipeline.dataset import DatasetTask, Replica, Wish
+from ferryline.pipeline.metering import Part, billed
 from ferryline.pipeline.run import Frame, Run
 from ferryline.pipeline.syncing.convoy import Convoy
 from ferryline.pipeline.syncing.itinerary import Turn
@@ -184,10 +185,9 @@ class Sync:
             if lane.stopped is not None and not lane.replica.required:
                 frame.recorder.warn(f"{lane.replica.name}: {lane.stopped.message}", lane.stopped.advice)
         frame.recorder.close()
-        destinations = tuple(self._destination(lane) for lane in self._lanes) or tuple(
-            DestinationFacts(one.location.url, Counts(), replica=one.name, required=one.required)
-            for one in self._replicas
-        )
+        parts = [self._part(lane.replica, self._destination(lane), lane) for lane in self._lanes]
+        parts = parts or [self._part(one, _untouched(one)) for one in self._replicas]
+        destinations = billed(frame.meter, task.source, parts)
         stopped = stopped or self._worst()
         facts = RunFacts(
             run_id=frame.run_id,
@@ -209,6 +209,17 @@ class Sync:
         )
         frame.recorder.emit(event.RunEnded(frame.run_id, facts.status.value, facts.exit_code))
         return facts
+
+    def _part(self, replica: Replica, facts: DestinationFacts, lane: Lane | None = None) -> Part:
+        return Part(
+            replica.location,
+            facts,
+            lane.copying.tally if lane is not None else None,
+            self._wish.ways.get(replica.name),
+            replica.name,
+            replica.metadata,
+            self._wish.shelf_tariff,
+        )
 
     def _destination(self, lane: Lane) -> DestinationFacts:
         consistency = (
@@ -239,6 +250,10 @@ class Sync:
             server_side_copy=self._wish.server_side_copy,
         )
         return Run(one, self._around, self._state, self._unordered, self._frame)
+
+
+def _untouched(replica: Replica) -> DestinationFacts:
+    return DestinationFacts(replica.location.url, Counts(), replica=replica.name, required=replica.required)
 
 
 async def _learned(lane: Lane) -> None:

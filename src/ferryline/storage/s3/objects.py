@@ -18,7 +18,8 @@ from ferryline.model.key import printable
 from ferryline.model.span import Span
 from ferryline.storage.s3 import headers, translate
 from ferryline.storage.s3.answer_xml import bare_etag
-from ferryline.storage.s3.client import Call, Client
+from ferryline.storage.s3.call import Call
+from ferryline.storage.s3.client import Client
 from ferryline.storage.s3.http_message import Answer, Delivery
 from ferryline.storage.store import Pin, Received
 
