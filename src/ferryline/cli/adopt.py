@@ -19,16 +19,31 @@ from ferryline.report import document, text
     is_flag=True,
     help="Read both sides of objects that neither ETags nor stored checksums can prove.",
 )
+@click.option(
+    "--checksum-report",
+    "reports",
+    multiple=True,
+    metavar="FILE",
+    help="A CSV file of an S3 Batch Operations report (Compute checksum), as a path or URL; repeatable.",
+)
 @flags.RUN_IN
 @flags.stack(flags.REPORTING, flags.PRESSURE, flags.COMMON)
 @flags.ACCEPT_NEW_MOUNT
 def command(
-    name: str, *, replica: str, read_back: bool, run_in: str | None, accept_new_mount: bool, **given: Any
+    name: str,
+    *,
+    replica: str,
+    read_back: bool,
+    reports: tuple[str, ...],
+    run_in: str | None,
+    accept_new_mount: bool,
+    **given: Any,
 ) -> int:
     """Accept what REPLICA of DATASET already holds, instead of copying it again.
 
     Every object is proven by what both sides can tell: equal ETags where they mean the bytes, else
-    checksums that the stores keep, else, with --read-back, the bytes themselves. If all are, the
+    checksums that the stores keep or that S3 Batch Operations computed of what lies there
+    (--checksum-report), else, with --read-back, the bytes themselves. If all are, the
     snapshot is published there; nothing is copied and nothing deleted. What is missing or cannot be
     proven is named (exit 1), and `sync` copies it.
     """
@@ -41,6 +56,7 @@ def command(
     wish = Wish(
         (replica,),
         adopting=True,
+        checksum_reports=datasets.reports(policy, reports, around),
         accept_new_mount=accept_new_mount,
         ways=tariffs.ways(task, told),
         shelf_tariff=tariffs.shelf(task),

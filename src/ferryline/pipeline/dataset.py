@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from ferryline import errors
 from ferryline.model import place
+from ferryline.pipeline.reports import ReportFile
 from ferryline.pipeline.task import Task
 from ferryline.plan.cost import Tariff, Way
 from ferryline.policy import values
@@ -92,6 +93,8 @@ class Wish:
     approved_deletes: int = 0
     adopting: bool = False
     """Nothing is copied: what cannot be proven as it lies there is a failure."""
+    checksum_reports: tuple[ReportFile, ...] = ()
+    """Adopting: what the store itself computed of the objects that lie there."""
     accept_new_mount: bool = False
     server_side_copy: bool = False
     """Where one endpoint holds source and replica under one identity, it copies by itself."""

@@ -21,9 +21,11 @@ from ferryline.pipeline.ends import Ends, Opening
 from ferryline.pipeline.inspection import Inspection
 from ferryline.pipeline.metering import Meter, Part, billed
 from ferryline.pipeline.recorder import Recorder
+from ferryline.pipeline.reports import Reports
 from ferryline.pipeline.tally import Tally
 from ferryline.pipeline.task import Surroundings, Task
 from ferryline.plan.cost import Way
+from ferryline.plan.examine import NothingReported
 from ferryline.plan.rules import Rules, Traits
 from ferryline.policy.options import UNLIMITED, LogLevel, Options
 from ferryline.report import accounting, document
@@ -44,6 +46,8 @@ class Frame:
         self.run_id = new_run_id(self.began_at, around.chance)
         self.recorder = Recorder(around.clock, around.emit)
         self.meter = Meter()
+        self.reports: Reports | None = None
+        """What checksum reports say of both sides, where any were given."""
         if options.log_level is not LogLevel.OFF:
             folder = around.report_folder or around.state_folder / "reports"
             self.recorder.report_into(folder / self.run_id, options.log_level)
@@ -102,11 +106,14 @@ class Run:
         """The task's rules between these two ends."""
         task = self.task
         source, destination = Traits.of(ends.source.capabilities), Traits.of(ends.destination.capabilities)
-        return Rules.of(task.options, task.filters, task.on_unknown, source, destination)
+        rules = Rules.of(task.options, task.filters, task.on_unknown, source, destination)
+        return dataclasses.replace(rules, reported=self.frame.reports is not None)
 
     def view(self, ends: Ends, remembered: Remembers) -> scan.View:
         """What a scan of these two ends looks at."""
-        return scan.View(ends, remembered, self.rules(ends), self.around.pressure.ranges, self.recorder.emit)
+        reported = self.frame.reports or NothingReported()
+        ranges = self.around.pressure.ranges
+        return scan.View(ends, remembered, self.rules(ends), ranges, self.recorder.emit, reported)
 
     def checking(self, rename: Callable[[bytes], bytes] = same_key) -> Checking:
         """How verification looks."""

@@ -12,7 +12,7 @@ from dataclasses import replace
 from ferryline import errors
 from ferryline.model import event, exitcode
 from ferryline.model.run import Consistency, Counts, Phase
-from ferryline.pipeline import border, loop, shelves
+from ferryline.pipeline import border, loop, reports, shelves
 from ferryline.pipeline import ends as opening_ends
 from ferryline.pipeline.dataset import DatasetTask, Replica, Wish
 from ferryline.pipeline.metering import Part, billed
@@ -64,6 +64,12 @@ class Sync:
         first = self._run_of(self._replicas[0])
         async with contextlib.AsyncExitStack() as closing:
             opening = first.opening()
+            if self._wish.checksum_reports:
+                (one,) = self._replicas
+                files = self._wish.checksum_reports
+                self._frame.reports = await closing.enter_async_context(
+                    reports.opened(files, task.source, one.location, opening)
+                )
             source = await opening_ends.opened_store(task.source, Side.SOURCE, opening, closing)
             opened = [
                 await closing.enter_async_context(shelves.opened(one, opening)) for one in self._replicas
@@ -181,6 +187,8 @@ class Sync:
     def facts(self, stopped: errors.FerrylineError | None) -> RunFacts:
         """The facts of the run. Call it once, last."""
         frame, task = self._frame, self._task
+        for warned in frame.reports.warnings() if frame.reports is not None else ():
+            frame.recorder.emit(warned)
         for lane in self._lanes:
             if lane.stopped is not None and not lane.replica.required:
                 frame.recorder.warn(f"{lane.replica.name}: {lane.stopped.message}", lane.stopped.advice)

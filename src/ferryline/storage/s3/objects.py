@@ -205,7 +205,9 @@ def _stat(client: Client, call: Call, answer: Answer, size_bytes: int, *, believ
     assert call.key is not None
     try:
         stat = headers.stat_of(call.key, answer, size_bytes)
-        return stat if believed or stat.stored_checksum is None else replace(stat, stored_checksum=None)
+        if believed or not (stat.stored_checksum or stat.further_checksums):
+            return stat
+        return replace(stat, stored_checksum=None, further_checksums=())
     except (ValueError, OverflowError) as problem:
         raise _odd(client, call, f"its Last-Modified cannot be read ({problem})") from problem
 
