@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from ferryline.cli import flags, live
-from ferryline.config import environment, request
+from ferryline.config import environment, request, tariffs
 from ferryline.pipeline import door
 from ferryline.report import document, text
 
@@ -27,8 +27,12 @@ def command(source: str, destinations: tuple[str, ...], **given: Any) -> int:
     """
     around = environment.read()
     with live.Session(given, around) as session:
-        task = request.task(request.words(source, destinations, session.words), around)
-        facts = door.copy(task, session.surroundings())
+        words = request.words(source, destinations, session.words)
+        declared = request.policy(words.policy_files, around)
+        task = request.task_under(declared, words, around)
+        told = tariffs.Told(words.run_in).placed(declared, around)
+        way = tariffs.way(declared, task.source, task.destinations[0], told.run_in)
+        facts = door.copy(task, session.surroundings(), way)
     result = document.run_document(facts)
     session.speak.document(result)
     session.speak.say(text.summary(result))

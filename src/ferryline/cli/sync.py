@@ -82,6 +82,7 @@ def command(
                 server_side_copy=not disable_server_side_copy,
                 ways=tariffs.ways(task, told),
                 movers=movers.movers(task, ground),
+                shelf_tariff=tariffs.shelf(task),
             )
             runs.append(document.run_document(door.sync(task, session.surroundings(), wish)))
             session.speak.say(text.summary(runs[-1]))

@@ -30,8 +30,13 @@ def copy(source: str, destination: str, **flags: Any) -> dict[str, Any]:
     """
     around = environment.read()
     state, listeners, pressure = _borrowed(flags)
-    task = request.task(request.words(source, (destination,), flags), around)
-    return document.run_document(door.copy(task, request.surroundings(state, around, listeners, pressure)))
+    words = request.words(source, (destination,), flags)
+    declared = request.policy(words.policy_files, around)
+    task = request.task_under(declared, words, around)
+    told = tariffs.Told(words.run_in).placed(declared, around)
+    way = tariffs.way(declared, task.source, task.destinations[0], told.run_in)
+    around_run = request.surroundings(state, around, listeners, pressure)
+    return document.run_document(door.copy(task, around_run, way))
 
 
 def plan(source: str, destination: str, **flags: Any) -> dict[str, Any]:

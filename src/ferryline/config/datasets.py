@@ -12,6 +12,7 @@ from ferryline.config import environment, request
 from ferryline.config import places as config_places
 from ferryline.model import place
 from ferryline.pipeline.dataset import DatasetTask, Replica
+from ferryline.pipeline.reports import ReportFile
 from ferryline.policy import interpolation, location, options, places, values
 from ferryline.residency import stops
 
@@ -83,6 +84,14 @@ def adopting(task: DatasetTask, *, read_back: bool) -> DatasetTask:
         preserve_deleted_files=options.PreserveDeletedFiles.PRESERVE,
     )
     return replace(task, options=changed, on_unknown=unknown)
+
+
+def reports(
+    policy: values.Policy, files: Iterable[str], around: environment.Environment
+) -> tuple[ReportFile, ...]:
+    """The files of `--checksum-report`: paths, URLs or `location/path`. Raises BadLocation."""
+    ground = config_places.Ground(policy, request.sources(around), str(around.working_directory))
+    return tuple(ReportFile(*ground.single_object(one), one) for one in files)
 
 
 def documents(policy: values.Policy, around: environment.Environment, state: str | None) -> place.Location:

@@ -128,6 +128,12 @@ def ways(dataset: DatasetTask, told: Told) -> dict[str, Way]:
     return {one.name: way(policy, source, one.location, told.run_in) for one in dataset.replicas}
 
 
+def shelf(dataset: DatasetTask) -> Tariff | None:
+    """What the place of a dataset's `metadata` asks for; None where snapshots lie beside the objects."""
+    apart = next((one.metadata for one in dataset.replicas if one.metadata is not None), None)
+    return None if apart is None else tariff(dataset.declared, apart)
+
+
 def _leg(dataset: DatasetTask, replica: Replica, told: Told) -> Leg:
     task = dataset.leg(replica)
     return Leg(replica, task, pricing(dataset.declared, task, told))

@@ -16,13 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ferryline import errors
-from ferryline.listing import join, walk
+from ferryline.listing import join, runs, walk
 from ferryline.model.key import KeyRange, printable
 from ferryline.model.page import LISTING, Page
 from ferryline.storage.store import Lists
 
 RUN_BYTES = 64 * 1024 * 1024
-BATCH_ROWS = 4096
 
 
 class Sorted:
@@ -49,8 +48,8 @@ class Sorted:
         key that is listed twice or a page that comes back, `DiskFailed` when runs cannot be kept.
         """
         with self._temporary() as name:
-            runs = await self._spill(KeyRange(prefix=keys.prefix), Path(name))
-            with contextlib.closing(_merge(runs, self.place)) as merged:
+            paths = await self._spill(KeyRange(prefix=keys.prefix), Path(name))
+            with contextlib.closing(_merge(paths, self.place)) as merged:
                 waiting: pa.RecordBatch | None = None
                 while True:
                     rows = await asyncio.to_thread(_kept, next, merged, None, self._folder)
@@ -74,7 +73,7 @@ class Sorted:
             yield name
 
     async def _spill(self, keys: KeyRange, folder: Path) -> list[Path]:
-        runs: list[Path] = []
+        paths: list[Path] = []
         held: list[pa.RecordBatch] = []
         size = 0
         seen: set[bytes] = set()
@@ -87,13 +86,13 @@ class Sorted:
                     held.append(page.rows)
                     size += page.rows.nbytes
                 if size >= self._run_bytes:
-                    runs.append(await self._write(held, folder / f"{len(runs)}.arrow"))
+                    paths.append(await self._write(held, folder / f"{len(paths)}.arrow"))
                     held, size = [], 0
         if not ended:
             raise walk.unbelievable(self.place, "it ended without a last page")
         if held:
-            runs.append(await self._write(held, folder / f"{len(runs)}.arrow"))
-        return runs
+            paths.append(await self._write(held, folder / f"{len(paths)}.arrow"))
+        return paths
 
     def _believe(self, rows: pa.RecordBatch, keys: KeyRange, seen: set[bytes]) -> None:
         walk.columns(rows, self.place)
@@ -112,7 +111,7 @@ class Sorted:
         seen.add(first)
 
     async def _write(self, held: list[pa.RecordBatch], path: Path) -> Path:
-        await asyncio.to_thread(_kept, _write_run, held, path, self._folder)
+        await asyncio.to_thread(_kept, runs.write, held, path, self._folder)
         return path
 
 
@@ -141,33 +140,11 @@ def _empty() -> pa.RecordBatch:
     return pa.RecordBatch.from_pylist([], schema=LISTING)
 
 
-def _write_run(held: list[pa.RecordBatch], path: Path) -> None:
-    rows = pa.concat_batches(held)
-    ordered = rows.take(pc.sort_indices(rows.column(0)))
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, LISTING) as writer:
-        for start in range(0, ordered.num_rows, BATCH_ROWS):
-            writer.write_batch(ordered.slice(start, BATCH_ROWS))
-
-
-def _merge(runs: list[Path], place: str) -> Generator[pa.RecordBatch, None, None]:
-    """Merge sorted runs: whole columns up to the nearest end of a batch, then the next batches."""
-    with contextlib.ExitStack() as files:
-        readers = [pa.ipc.open_file(files.enter_context(pa.OSFile(str(path), "rb"))) for path in runs]
-        positions = [0] * len(readers)
-        heads: list[pa.RecordBatch] = [_empty()] * len(readers)
-        last: bytes | None = None
-        while True:
-            for index, reader in enumerate(readers):
-                if not heads[index].num_rows and positions[index] < reader.num_record_batches:
-                    heads[index] = reader.get_batch(positions[index])
-                    positions[index] += 1
-            ends = [head.column(0)[head.num_rows - 1].as_py() for head in heads if head.num_rows]
-            if not ends:
-                return
-            parts = [join.split(head, min(ends)) for head in heads]
-            heads = [rest for _, rest in parts]
-            rows = pa.concat_batches([part for part, _ in parts if part.num_rows])
-            rows = rows.take(pc.sort_indices(rows.column(0)))
+def _merge(paths: list[Path], place: str) -> Generator[pa.RecordBatch, None, None]:
+    """The runs in key order. Raises ListingUnbelievable for a key that was listed twice."""
+    last: bytes | None = None
+    with contextlib.closing(runs.merged(paths)) as batches:
+        for rows in batches:
             walk.ascending(rows.column(0), place)
             first = rows.column(0)[0].as_py()
             if first == last:

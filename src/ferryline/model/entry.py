@@ -66,3 +66,5 @@ class Stat:
     part_count: int | None = None
     archived: bool = False
     tag_count: int = 0
+    further_checksums: tuple[Digest, ...] = ()
+    """Full-object checksums of other algorithms that the store keeps and told."""

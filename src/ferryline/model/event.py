@@ -122,7 +122,7 @@ class BytesMoved:
 class RequestMade:
     """One request attempt ended: `operation` is S3's name (or the verb for files).
 
-    `bytes` is the length of the answer's body, 0 for one that was read as it came.
+    `bytes` is what came of the answer's body, `sent` the length of the request's.
     """
 
     kind: ClassVar[str] = "request"
@@ -131,6 +131,7 @@ class RequestMade:
     status: int
     seconds: float
     bytes: int = 0
+    sent: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,8 @@ class Fingerprint:
     md5: bytes
     crc64nvme: bytes
     part_etags: frozenset[bytes]
+    sha256: bytes | None = None
+    """Only where it was asked for."""
 
     @property
     def digest(self) -> Digest:
@@ -38,8 +40,9 @@ class Fingerprint:
 class Hashing:
     """Takes an object's bytes in order; MD5s of every part of every layout beside the whole's."""
 
-    def __init__(self, layouts: Iterable[Layout] = ()) -> None:
+    def __init__(self, layouts: Iterable[Layout] = (), *, sha256: bool = False) -> None:
         self._size = 0
+        self._sha256 = hashlib.sha256() if sha256 else None
         self._whole = hashlib.md5()
         self._crc = 0
         self._parts = [_PartHashing(layout) for layout in layouts]
@@ -49,13 +52,16 @@ class Hashing:
         self._size += len(chunk)
         self._whole.update(chunk)
         self._crc = checksums.crc64nvme(chunk, self._crc)
+        if self._sha256 is not None:
+            self._sha256.update(chunk)
         for one in self._parts:
             one.take(chunk)
 
     def fingerprint(self) -> Fingerprint:
         """What was taken so far, as a whole object."""
         etags = frozenset(one.etag() for one in self._parts)
-        return Fingerprint(self._size, self._whole.digest(), self._crc.to_bytes(8, "big"), etags)
+        sha256 = self._sha256.digest() if self._sha256 is not None else None
+        return Fingerprint(self._size, self._whole.digest(), self._crc.to_bytes(8, "big"), etags, sha256)
 
 
 class _PartHashing:

@@ -10,8 +10,9 @@ from typing import Any, Protocol
 from ferryline import errors
 from ferryline.model import event, place
 from ferryline.model.execution import Execution
+from ferryline.pipeline.reports import ReportFile
 from ferryline.pipeline.task import Task
-from ferryline.plan.cost import Way
+from ferryline.plan.cost import Tariff, Way
 from ferryline.policy import values
 from ferryline.policy.filters import EVERYTHING, Filters
 from ferryline.policy.options import Engine, Options
@@ -122,6 +123,8 @@ class Wish:
     approved_deletes: int = 0
     adopting: bool = False
     """Nothing is copied: what cannot be proven as it lies there is a failure."""
+    checksum_reports: tuple[ReportFile, ...] = ()
+    """Adopting: what the store itself computed of the objects that lie there."""
     accept_new_mount: bool = False
     server_side_copy: bool = False
     """Where one endpoint holds source and replica under one identity, it copies by itself."""
@@ -129,3 +132,5 @@ class Wish:
     """What places ask for on the way to each replica, by name; without one nothing can be priced."""
     movers: Mapping[str, Mover] = field(default_factory=dict)
     """Who moves the bytes of replicas that Ferryline does not fill itself, by the replica's name."""
+    shelf_tariff: Tariff | None = None
+    """What the place of the dataset's `metadata` asks for, where it has one."""

@@ -23,10 +23,13 @@ from ferryline.verify.sample import Sample
 
 if TYPE_CHECKING:  # each command starts with what it needs
     from ferryline.pipeline.planning import Pricing
+    from ferryline.plan.cost import Way
 
 
-def copy(task: Task, around: Surroundings) -> RunFacts:
+def copy(task: Task, around: Surroundings, way: "Way | None" = None) -> RunFacts:
     """Copy and prove, and say what came of it. `facts.stopped` holds what ended the run early.
+
+    `way` is what both ends ask for, where it is to be said what the run cost.
 
     Raises UserMistake for what is wrong before the run begins, and DiskFailed where the state folder
     cannot be used.
@@ -38,7 +41,7 @@ def copy(task: Task, around: Surroundings) -> RunFacts:
             copying = CopyRun(run)
             stopped = _stopped(copying.run())
             if not _news(stopped, unordered):
-                return run.ended(copying.consistency, stopped)
+                return run.ended(copying.consistency, stopped, way)
             # Seen once, sorted from then on: what was copied until now is found equal by the next try.
             run.recorder.close()
             unordered |= {stopped.place}

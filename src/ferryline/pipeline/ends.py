@@ -15,6 +15,7 @@ from ferryline.listing import spill, walk
 from ferryline.model import event, place
 from ferryline.model.key import KeyRange
 from ferryline.model.page import Page
+from ferryline.pipeline.metering import Meter
 from ferryline.pipeline.task import Surroundings, Task
 from ferryline.storage import capabilities, location
 from ferryline.storage.capabilities import Capabilities
@@ -69,13 +70,18 @@ class Ends:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What opening needs beside the task. `unordered` names places that were seen to list out of order."""
+    """What opening needs beside the task. `unordered` names places that were seen to list out of order.
+
+    `meter` counts what every store asks, for the replica that it is opened for, if for any alone.
+    """
 
     around: Surroundings
     harness: stack.Harness
     memory: Memory
     spill_folder: Path
     unordered: frozenset[str] = frozenset()
+    meter: Meter | None = None
+    replica: str = ""
 
 
 @contextlib.asynccontextmanager
@@ -119,9 +125,10 @@ async def opened_store(
     where: place.Location, side: location.Side, opening: Opening, closing: contextlib.AsyncExitStack
 ) -> DressedStore:
     """A store, dressed, with what is remembered of its endpoint; `closing` closes it."""
-    around = opening.around
+    around, emit = opening.around, opening.harness.emit
+    trace = emit if opening.meter is None else opening.meter.ear(where, opening.replica, emit)
     context = location.OpenContext(
-        clock=around.clock, chance=around.chance, resolve=around.resolve, trace=opening.harness.emit
+        clock=around.clock, chance=around.chance, resolve=around.resolve, trace=trace
     )
     store = await location.open_store(where, context, side)
     closing.push_async_callback(store.close)

@@ -19,9 +19,13 @@ from ferryline.pipeline import ends as opening_ends
 from ferryline.pipeline import scan
 from ferryline.pipeline.ends import Ends, Opening
 from ferryline.pipeline.inspection import Inspection
+from ferryline.pipeline.metering import Meter, Part, billed
 from ferryline.pipeline.recorder import Recorder
+from ferryline.pipeline.reports import Reports
 from ferryline.pipeline.tally import Tally
 from ferryline.pipeline.task import Surroundings, Task
+from ferryline.plan.cost import Way
+from ferryline.plan.examine import NothingReported
 from ferryline.plan.rules import Rules, Traits
 from ferryline.policy.options import UNLIMITED, LogLevel, Options
 from ferryline.report import accounting, document
@@ -41,6 +45,9 @@ class Frame:
         self.began_at = around.clock.now()
         self.run_id = new_run_id(self.began_at, around.chance)
         self.recorder = Recorder(around.clock, around.emit)
+        self.meter = Meter()
+        self.reports: Reports | None = None
+        """What checksum reports say of both sides, where any were given."""
         if options.log_level is not LogLevel.OFF:
             folder = around.report_folder or around.state_folder / "reports"
             self.recorder.report_into(folder / self.run_id, options.log_level)
@@ -82,7 +89,14 @@ class Run:
 
     def opening(self) -> Opening:
         """What opening both ends needs."""
-        return Opening(self.around, self.frame.harness, self.state, self.state.folder, self._unordered)
+        return Opening(
+            self.around,
+            self.frame.harness,
+            self.state,
+            self.state.folder,
+            self._unordered,
+            self.frame.meter,
+        )
 
     def ledger(self) -> Ledger:
         """What was proven between the two ends."""
@@ -92,11 +106,14 @@ class Run:
         """The task's rules between these two ends."""
         task = self.task
         source, destination = Traits.of(ends.source.capabilities), Traits.of(ends.destination.capabilities)
-        return Rules.of(task.options, task.filters, task.on_unknown, source, destination)
+        rules = Rules.of(task.options, task.filters, task.on_unknown, source, destination)
+        return dataclasses.replace(rules, reported=self.frame.reports is not None)
 
     def view(self, ends: Ends, remembered: Remembers) -> scan.View:
         """What a scan of these two ends looks at."""
-        return scan.View(ends, remembered, self.rules(ends), self.around.pressure.ranges, self.recorder.emit)
+        reported = self.frame.reports or NothingReported()
+        ranges = self.around.pressure.ranges
+        return scan.View(ends, remembered, self.rules(ends), ranges, self.recorder.emit, reported)
 
     def checking(self, rename: Callable[[bytes], bytes] = same_key) -> Checking:
         """How verification looks."""
@@ -119,17 +136,22 @@ class Run:
         self.state.runs.started(self.run_id, source, destination, self.began_at)
         self._recorded = True
 
-    def ended(self, consistency: Consistency, stopped: errors.FerrylineError | None) -> RunFacts:
-        """What a copy came to; told, remembered and written to the report. Call it once, last."""
+    def ended(
+        self, consistency: Consistency, stopped: errors.FerrylineError | None, way: Way | None = None
+    ) -> RunFacts:
+        """What a copy came to; told, remembered and written to the report. Call it once, last.
+
+        `way` holds what both ends ask for; without it nobody knows what the run cost.
+        """
         counts = self.tally.counts
         if stopped is None and not counts.balanced:
             raise accounting.broken(counts, self.tally.place)
         self.recorder.close()
-        destination = self.destination(consistency)
+        part = Part(self.task.destinations[0], self.destination(consistency), self.tally, way)
         facts = RunFacts(
             run_id=self.run_id,
             source=self.task.source.url,
-            destinations=(destination,),
+            destinations=billed(self.frame.meter, self.task.source, (part,)),
             began_at=self.began_at,
             duration_seconds=self.recorder.seconds(),
             phases=dict(self.recorder.phases),

@@ -7,7 +7,7 @@ Values come in order: a page's `Classified`, then the actions of that page.
 import contextlib
 import dataclasses
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
 from ferryline import errors
@@ -23,7 +23,7 @@ from ferryline.pipeline import skipped
 from ferryline.pipeline.ends import Ends
 from ferryline.plan import classify as columns
 from ferryline.plan.classify import Classified
-from ferryline.plan.examine import Looks, resolve
+from ferryline.plan.examine import Looks, NothingReported, Reported, resolve
 from ferryline.plan.rules import Rules
 from ferryline.policy.options import OverwriteMode, TransferMode
 
@@ -59,6 +59,7 @@ class View:
     rules: Rules
     ranges_max: int
     emit: Callable[[event.Event], None]
+    reported: Reported = field(default_factory=NothingReported)
 
 
 async def scope(view: View) -> tuple[KeyRange, ...]:
@@ -119,7 +120,7 @@ async def scan(view: View, ranges: tuple[KeyRange, ...], coverage: Coverage) -> 
 
     Close it (`aclosing`) when it is not read to the end.
     """
-    looks = Looks(view.ends.source, view.ends.destination)
+    looks = Looks(view.ends.source, view.ends.destination, view.reported)
     async with contextlib.aclosing(pages(view, ranges, coverage)) as found:
         async for classified in found:
             yield classified

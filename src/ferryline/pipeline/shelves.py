@@ -5,7 +5,7 @@
 
 import contextlib
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ferryline.pipeline import ends
 from ferryline.pipeline.dataset import Replica
@@ -27,6 +27,7 @@ class OpenReplica:
 @contextlib.asynccontextmanager
 async def opened(replica: Replica, opening: ends.Opening) -> AsyncGenerator[OpenReplica, None]:
     """Open a replica; what was opened is closed on the way out."""
+    opening = replace(opening, replica=replica.name)
     async with contextlib.AsyncExitStack() as closing:
         store = await ends.opened_store(replica.location, Side.DESTINATION, opening, closing)
         if replica.metadata is None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from ferryline.model import action, event, finding, outcome
 from ferryline.model.run import Counts
+from ferryline.plan.requests import STANDARD
 
 FAILURES_MAX = 1_000
 
@@ -23,6 +24,10 @@ class Tally:
     counts: Counts = field(default_factory=Counts)
     failures: list[outcome.Failed] = field(default_factory=list)
     failure_kinds: Counter[str] = field(default_factory=Counter)
+    classes: Counter[str] = field(default_factory=Counter)
+    """Objects that arrived, by their storage class at the source."""
+    direct_bytes: int = 0
+    """Bytes of objects that the endpoint copied by itself."""
 
     def start_over(self) -> None:
         """Forget what one listing came to, because another is the one that counts. What was read stays."""
@@ -36,6 +41,9 @@ class Tally:
         self.counts.bytes_transferred += done.source.size_bytes
         self.counts.bytes_written += done.bytes_written
         self.counts.source_bytes_read += done.bytes_read
+        self.classes[done.action.source.storage_class or STANDARD] += 1
+        if not (done.bytes_read or done.bytes_written):
+            self.direct_bytes += done.source.size_bytes
         proof = done.proof.value if done.proof else None
         self.emit(event.ObjectTransferred(done.key, self.place, done.source.size_bytes, proof))
 

@@ -4,7 +4,7 @@
 says nothing: it is UNKNOWN.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ferryline.model import digest
@@ -51,13 +51,28 @@ def with_stored(hashed: Fingerprint, stat: Stat, trust: Support) -> Verdict:
     return Comparison.DIFFERENT, None, None
 
 
+def with_reported(hashed: Fingerprint, reported: Iterable[Digest]) -> Verdict:
+    """Bytes that were read, and the digests that a store computed of the other end's."""
+    known = {
+        Algorithm.CRC64NVME: hashed.crc64nvme,
+        Algorithm.MD5: hashed.md5,
+        Algorithm.SHA256: hashed.sha256,
+    }
+    told = [(known.get(one.algorithm), one.value) for one in reported]
+    pairs = [(mine, other) for mine, other in told if mine is not None]
+    if any(mine != other for mine, other in pairs):
+        return Comparison.DIFFERENT, None, None
+    return (Comparison.EQUAL, Evidence.STORED_CHECKSUM, hashed.digest) if pairs else UNKNOWN
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a HEAD told of one end, and how far that end can be believed."""
+    """What a HEAD told of one end, how far that end can be believed, and what was reported of it besides."""
 
     stat: Stat
     etag_is_md5: Support
     stored_checksum: Support
+    reported: tuple[Digest, ...] = ()
 
     @property
     def md5(self) -> bytes | None:
@@ -68,21 +83,45 @@ class Told:
         return etag if etag is not None and digest.is_md5_form(etag) else None
 
     @property
-    def checksum(self) -> Digest | None:
-        """The stored checksum where it can be believed."""
-        return self.stat.stored_checksum if self.stored_checksum.honoured else None
+    def checksums(self) -> tuple[Digest, ...]:
+        """Whole-object digests: those stored with it, where they can be believed, and reported ones."""
+        kept = self.stat.stored_checksum, *self.stat.further_checksums
+        stored = tuple(one for one in kept if one is not None) if self.stored_checksum.honoured else ()
+        return (*stored, *self.reported)
+
+    @property
+    def etag_digest(self) -> Digest | None:
+        """The ETag as an MD5, if it looks like one: what equals it proves, any other says nothing."""
+        etag = self.stat.entry.token.etag
+        if etag is None or not digest.is_md5_form(etag):
+            return None
+        return Digest(Algorithm.MD5, bytes.fromhex(etag.decode()))
 
 
 def stats(left: Told, right: Told) -> Verdict:
-    """What two HEADs say about the bytes of objects of equal size."""
-    mine, other = left.checksum, right.checksum
-    if mine is not None and other is not None and mine.algorithm is other.algorithm:
-        if mine.value == other.value:
-            return Comparison.EQUAL, Evidence.STORED_CHECKSUM, mine
-        return Comparison.DIFFERENT, None, None
+    """What two HEADs, and reports, say about the bytes of objects of equal size.
+
+    Two digests of one algorithm that differ outweigh any that are equal: something is damaged then.
+    """
     if left.md5 is not None and right.md5 is not None and left.md5 != right.md5:
         return Comparison.DIFFERENT, None, None
-    return UNKNOWN
+    equal: Digest | None = None
+    for mine in left.checksums:
+        for other in right.checksums:
+            if mine.algorithm is other.algorithm and mine.value != other.value:
+                return Comparison.DIFFERENT, None, None
+            equal = equal or (mine if mine == other else None)
+    for told, etag, believed in (
+        (left.checksums, right.etag_digest, right.md5 is not None),
+        (right.checksums, left.etag_digest, left.md5 is not None),
+    ):
+        for one in told:
+            if etag is None or one.algorithm is not etag.algorithm:
+                continue
+            if one != etag and believed:
+                return Comparison.DIFFERENT, None, None
+            equal = equal or (one if one == etag else None)
+    return UNKNOWN if equal is None else (Comparison.EQUAL, Evidence.STORED_CHECKSUM, equal)
 
 
 def metadata(source: Metadata, destination: Metadata) -> Comparison:

@@ -188,6 +188,7 @@ def _bytes(work: Work, way: Way) -> Iterator[Item]:
         (way.source, here, read + work.listing_bytes.get(Side.SOURCE, 0)),
         (here, way.destination, read - work.again_bytes),
         (way.destination, here, work.back_bytes + work.listing_bytes.get(Side.DESTINATION, 0)),
+        (way.source, way.destination, work.direct_bytes),
     ):
         if count and not _one_machine(start, end):
             what = f"bytes from {_named(start)} to {_named(end)}"

@@ -7,13 +7,13 @@ becomes an answer, everything that stops the run is raised.
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from ferryline import errors
 from ferryline.model import fingerprint
 from ferryline.model.action import Action
-from ferryline.model.digest import Comparison
+from ferryline.model.digest import Algorithm, Comparison, Digest
 from ferryline.model.entry import Entry, Stat, Token
 from ferryline.model.fingerprint import Fingerprint, Hashing
 from ferryline.model.pair import Both, Pair
@@ -57,12 +57,29 @@ class End(Protocol):
         ...
 
 
+class Reported(Protocol):
+    """Digests that somebody else computed of objects as they lie there."""
+
+    def told(self, side: Side, seen: Entry) -> tuple[Digest, ...]:
+        """Those of exactly this state of an object, as a HEAD saw it; empty where there are none."""
+        ...
+
+
+class NothingReported:
+    """Nobody computed anything."""
+
+    def told(self, side: Side, seen: Entry) -> tuple[Digest, ...]:
+        """Nothing."""
+        return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """Both ends of a pair, behind their wrappers (retry, limit, pace)."""
+    """Both ends of a pair, behind their wrappers (retry, limit, pace), and what was reported of them."""
 
     source: End
     destination: End
+    reported: Reported = field(default_factory=NothingReported)
 
 
 async def examine(question: Question, looks: Looks) -> Answer:
@@ -106,6 +123,8 @@ async def _hash_local(question: HashLocal, looks: Looks) -> Answer:
     hashed = await _hashed(looks, side, entry, etag)
     far = _end(looks, remote)
     verdict = compare.with_etag(hashed, etag if _believes_etag(far) else None)
+    if verdict[0] is Comparison.UNKNOWN:
+        verdict = compare.with_reported(hashed, await _reported(looks, remote, other))
     if verdict[0] is Comparison.UNKNOWN and far.capabilities.stored_checksum.honoured:
         stat = await _head(looks, remote, other)
         verdict = compare.with_stored(hashed, stat, far.capabilities.stored_checksum)
@@ -121,13 +140,32 @@ async def _head_both(question: HeadBoth, looks: Looks) -> Answer:
     pair = question.pair
     source = await _head(looks, Side.SOURCE, pair.source)
     destination = await _head(looks, Side.DESTINATION, pair.destination)
-    return _answer(
-        question, compare.stats(_told(source, looks.source), _told(destination, looks.destination))
-    )
+    mine = _told(source, looks.source, looks.reported.told(Side.SOURCE, source.entry))
+    there = _told(destination, looks.destination, looks.reported.told(Side.DESTINATION, destination.entry))
+    return _answer(question, compare.stats(mine, there))
 
 
 async def _read_back(question: ReadBack, looks: Looks) -> Answer:
-    return await _both_read(question, question.pair, looks)
+    """Both sides are read, but for one whose bytes were hashed by the store itself."""
+    pair = question.pair
+    for read, side, entry, other in (
+        (pair.source, Side.SOURCE, pair.destination, Side.DESTINATION),
+        (pair.destination, Side.DESTINATION, pair.source, Side.SOURCE),
+    ):
+        told = await _reported(looks, other, entry)
+        if told:
+            wanted = frozenset(one.algorithm for one in told)
+            verdict = compare.with_reported(await _hashed(looks, side, read, None, wanted), told)
+            if verdict[0] is not Comparison.UNKNOWN:
+                return _answer(question, verdict)
+    return await _both_read(question, pair, looks)
+
+
+async def _reported(looks: Looks, side: Side, entry: Entry) -> tuple[Digest, ...]:
+    """What was reported of the state that was listed; a HEAD tells its version. Raises what a HEAD raises."""
+    if isinstance(looks.reported, NothingReported) or _end(looks, side).capabilities.hashes_locally:
+        return ()
+    return looks.reported.told(side, (await _head(looks, side, entry)).entry)
 
 
 async def _compare_metadata(question: CompareMetadata, looks: Looks) -> Answer:
@@ -144,9 +182,16 @@ async def _both_read(question: Question, pair: Both, looks: Looks) -> Answer:
     return _answer(question, compare.fingerprints(source, destination))
 
 
-async def _hashed(looks: Looks, side: Side, entry: Entry, etag: bytes | None) -> Fingerprint:
+async def _hashed(
+    looks: Looks,
+    side: Side,
+    entry: Entry,
+    etag: bytes | None,
+    wanted: frozenset[Algorithm] = frozenset(),
+) -> Fingerprint:
     """One pass over the listed state of one end, with the part layouts that `etag` allows."""
-    hashing = Hashing(fingerprint.layouts(etag, entry.size_bytes))
+    layouts = fingerprint.layouts(etag, entry.size_bytes)
+    hashing = Hashing(layouts, sha256=Algorithm.SHA256 in wanted)
     try:
         async with _end(looks, side).stream(entry.key, Pin(entry.token)) as chunks:
             async for chunk in chunks:
@@ -184,8 +229,8 @@ def _end(looks: Looks, side: Side) -> End:
     return looks.source if side is Side.SOURCE else looks.destination
 
 
-def _told(stat: Stat, end: End) -> Told:
-    return Told(stat, end.capabilities.etag_is_md5, end.capabilities.stored_checksum)
+def _told(stat: Stat, end: End, reported: tuple[Digest, ...]) -> Told:
+    return Told(stat, end.capabilities.etag_is_md5, end.capabilities.stored_checksum, reported)
 
 
 def _answer(question: Question, verdict: Verdict) -> Compared:

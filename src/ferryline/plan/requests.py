@@ -139,7 +139,8 @@ class Work:
 
     `read_bytes`: bytes of objects out of the source by storage class; all of them are written at the
     destination but for `again_bytes`, which are compared only. `back_bytes`: out of the destination, read
-    to be proven. `listing_bytes`: of listings, by side.
+    to be proven. `listing_bytes`: of listings, by side. `direct_bytes`: from one to the other inside the
+    endpoint that holds both.
     """
 
     requests: Mapping[tuple[Side, str, str], int] = field(default_factory=dict)
@@ -147,6 +148,7 @@ class Work:
     again_bytes: int = 0
     back_bytes: int = 0
     listing_bytes: Mapping[Side, int] = field(default_factory=dict)
+    direct_bytes: int = 0
 
     @property
     def by_operation(self) -> dict[str, int]:
@@ -164,6 +166,7 @@ class Work:
             self.again_bytes + other.again_bytes,
             self.back_bytes + other.back_bytes,
             Counter(self.listing_bytes) + Counter(other.listing_bytes),
+            self.direct_bytes + other.direct_bytes,
         )
 
 

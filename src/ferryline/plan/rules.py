@@ -68,6 +68,8 @@ class Rules:
     metadata: ObjectMetadata = ObjectMetadata.PRESERVE
     source: Traits = field(default_factory=Traits)
     destination: Traits = field(default_factory=Traits)
+    reported: bool = False
+    """Whether there are digests that somebody else computed of what lies there."""
 
     @staticmethod
     def of(
@@ -92,8 +94,10 @@ class Rules:
 
     @property
     def compares_checksums(self) -> bool:
-        """Whether asking both ends for a stored checksum may prove anything."""
-        return not (self.source.checksum_contradicted or self.destination.checksum_contradicted)
+        """Whether asking both ends for their checksums may prove anything."""
+        return self.reported or not (
+            self.source.checksum_contradicted or self.destination.checksum_contradicted
+        )
 
     @property
     def keeps_metadata(self) -> bool:

@@ -48,7 +48,8 @@ def run_document(facts: RunFacts) -> dict[str, Any]:
         "consistency": _consistency(facts.destinations).value,
         "fencing": facts.fencing,
         "policy_digest": facts.policy_digest,
-        "cost_estimate_usd": None,
+        "cost_estimate_usd": _cost(facts.destinations),
+        "cost_unknown": "; ".join(dict.fromkeys(filter(None, map(_unknown, facts.destinations)))) or None,
         **_counts(folded),
         "failures_total": facts.failures_total,
         "failures_by_kind": _sorted(_kinds(facts.destinations)),
@@ -125,6 +126,8 @@ def _destination(facts: DestinationFacts, run: RunFacts) -> dict[str, Any]:
         "why_not_published": facts.why_not or None,
         "stopped": None if facts.stopped is None else _stopped(facts.stopped),
         "consistency": facts.consistency.value,
+        "cost_estimate_usd": _dollars(facts.cost_usd),
+        "cost_unknown": _unknown(facts),
         **_counts(facts.counts),
         "destination_files_listed": facts.counts.destination_listed,
         "files_only_at_destination": facts.counts.kept_orphans,
@@ -232,6 +235,22 @@ def _consistency(destinations: tuple[DestinationFacts, ...]) -> Consistency:
     if destinations and all(one.consistency is Consistency.POINT_IN_TIME for one in destinations):
         return Consistency.POINT_IN_TIME
     return Consistency.PER_OBJECT
+
+
+def _cost(destinations: tuple[DestinationFacts, ...]) -> float | None:
+    """The sum of what stands at the destinations, null as soon as one of them is."""
+    told = [_dollars(one.cost_usd) for one in destinations]
+    known = [one for one in told if one is not None]
+    return _dollars(sum(known)) if told and len(known) == len(told) else None
+
+
+def _dollars(usd: float | None) -> float | None:
+    """Dollars as documents hold them: to the millionth."""
+    return None if usd is None else round(usd, 6)
+
+
+def _unknown(facts: DestinationFacts) -> str | None:
+    return None if facts.cost_unknown is None else one_line(facts.cost_unknown)
 
 
 def _kinds(destinations: Iterable[DestinationFacts]) -> Counter[str]:

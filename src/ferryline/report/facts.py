@@ -42,6 +42,10 @@ class DestinationFacts:
     """Why nothing was published, where nothing was."""
     required: bool = True
     fencing: str = FENCING_LOCAL
+    cost_usd: float | None = None
+    """What the requests and bytes for it came to, by list prices; None where a price is not known."""
+    cost_unknown: str | None = None
+    """Which price is not known, and what to declare."""
     stopped: errors.FerrylineError | None = None
     """What ended the work at this destination, where others went on."""
     engine: str | None = None

@@ -9,7 +9,7 @@ from typing import Any
 
 from ferryline.model import exitcode, units
 from ferryline.report import layout
-from ferryline.report.plan_text import plan, plan_dataset
+from ferryline.report.plan_text import dollars, plan, plan_dataset
 from ferryline.report.verification_text import verification
 
 __all__ = ["plan", "plan_dataset", "summary", "verification"]
@@ -143,8 +143,10 @@ def _how(document: Mapping[str, Any]) -> list[tuple[str, str]]:
     moved = f"{units.show_bytes(read)} read, {units.show_bytes(written)} written" if read or written else ""
     requests = document["requests"]
     total = f"{document['requests_total']:,}: {layout.tally(requests)}" if requests else ""
+    usd = document.get("cost_estimate_usd")
+    cost = f"about {dollars(usd)}" if usd else ""
     report = "" if document["report"] is None else layout.safe(document["report"])
-    return [("moved", moved), ("requests", total), ("report", report)]
+    return [("moved", moved), ("requests", total), ("cost", cost), ("report", report)]
 
 
 def _failures(document: Mapping[str, Any]) -> list[str]:

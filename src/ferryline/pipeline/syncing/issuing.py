@@ -111,7 +111,7 @@ class Issuing:
             self._there, self._ends.source, self._task, self._tenure.last, whole=whole
         )
         try:
-            await making.complete(ledger)
+            await making.complete(ledger, self._run.frame.reports)
         finally:
             self._copying.tally.counts.source_bytes_read += making.bytes_read
         ledger = self._run.ledger()

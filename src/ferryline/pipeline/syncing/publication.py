@@ -19,6 +19,7 @@ from ferryline.model.entry import Entry, Token
 from ferryline.model.key import printable
 from ferryline.model.run import Consistency
 from ferryline.pipeline.dataset import DatasetTask
+from ferryline.pipeline.reports import Reports
 from ferryline.pipeline.shelves import OpenReplica
 from ferryline.pipeline.syncing import identify, proofs
 from ferryline.snapshot import compare, opening, publish
@@ -97,8 +98,8 @@ class Publication:
         self.bytes_read = 0
         """Source bytes that had to be read because nobody had hashed an object."""
 
-    async def complete(self, ledger: Ledger) -> None:
-        """Find the digest of every object that has none yet, and remember it.
+    async def complete(self, ledger: Ledger, reports: Reports | None = None) -> None:
+        """Find the digest of every object that has none yet, and remember it. `reports` are asked too.
 
         Raises SourceKeptChanging where a state that was proven is gone from the source.
         """
@@ -106,11 +107,12 @@ class Publication:
             for rows in ledger.rows():
                 wanting = proofs.lacking(proofs.selected(rows, self._task.filters))
                 if wanting.num_rows:
-                    update.put(await self._completed(wanting))
+                    update.put(await self._completed(wanting, reports))
             update.commit()
 
-    async def _completed(self, rows: pa.RecordBatch) -> pa.RecordBatch:
+    async def _completed(self, rows: pa.RecordBatch, reports: Reports | None) -> pa.RecordBatch:
         slots = asyncio.Semaphore(LOOKS_AT_ONCE)
+        told = reports.of_source if reports is not None else identify.nothing
 
         async def look(row: dict[str, Any]) -> bytes:
             token = Token(
@@ -121,7 +123,8 @@ class Publication:
             )
             async with slots:
                 try:
-                    found, read = await identify.identify(self._source, Entry(row["key"], row["size"], token))
+                    listed = Entry(row["key"], row["size"], token)
+                    found, read = await identify.identify(self._source, listed, told)
                 except (errors.ObjectMissing, errors.ObjectChanged) as moved:
                     raise errors.SourceKeptChanging(
                         f"{moved.message}; nothing was published",

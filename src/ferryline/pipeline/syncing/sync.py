@@ -12,9 +12,10 @@ from dataclasses import replace
 from ferryline import errors
 from ferryline.model import event, exitcode
 from ferryline.model.run import Consistency, Counts, Phase
-from ferryline.pipeline import border, loop, shelves
+from ferryline.pipeline import border, loop, reports, shelves
 from ferryline.pipeline import ends as opening_ends
 from ferryline.pipeline.dataset import DatasetTask, Replica, Wish
+from ferryline.pipeline.metering import Part, billed
 from ferryline.pipeline.run import Frame, Run
 from ferryline.pipeline.shelves import OpenReplica
 from ferryline.pipeline.syncing.convoy import Convoy
@@ -66,6 +67,12 @@ class Sync:
         first = self._run_of(self._replicas[0])
         async with contextlib.AsyncExitStack() as closing:
             opening = first.opening()
+            if self._wish.checksum_reports:
+                (one,) = self._replicas
+                files = self._wish.checksum_reports
+                self._frame.reports = await closing.enter_async_context(
+                    reports.opened(files, task.source, one.location, opening)
+                )
             source = await opening_ends.opened_store(task.source, Side.SOURCE, opening, closing)
             opened = [
                 await closing.enter_async_context(shelves.opened(one, opening)) for one in self._replicas
@@ -196,14 +203,15 @@ class Sync:
     def facts(self, stopped: errors.FerrylineError | None) -> RunFacts:
         """The facts of the run. Call it once, last."""
         frame, task = self._frame, self._task
+        for warned in frame.reports.warnings() if frame.reports is not None else ():
+            frame.recorder.emit(warned)
         for lane in self._lanes:
             if lane.stopped is not None and not lane.replica.required:
                 frame.recorder.warn(f"{lane.replica.name}: {lane.stopped.message}", lane.stopped.advice)
         frame.recorder.close()
-        destinations = tuple(self._destination(lane) for lane in self._lanes) or tuple(
-            DestinationFacts(one.location.url, Counts(), replica=one.name, required=one.required)
-            for one in self._replicas
-        )
+        parts = [self._part(lane.replica, self._destination(lane), lane) for lane in self._lanes]
+        parts = parts or [self._part(one, _untouched(one)) for one in self._replicas]
+        destinations = billed(frame.meter, task.source, parts)
         stopped = stopped or self._worst()
         facts = RunFacts(
             run_id=frame.run_id,
@@ -225,6 +233,17 @@ class Sync:
         )
         frame.recorder.emit(event.RunEnded(frame.run_id, facts.status.value, facts.exit_code))
         return facts
+
+    def _part(self, replica: Replica, facts: DestinationFacts, lane: Lane | None = None) -> Part:
+        return Part(
+            replica.location,
+            facts,
+            lane.copying.tally if lane is not None else None,
+            self._wish.ways.get(replica.name),
+            replica.name,
+            replica.metadata,
+            self._wish.shelf_tariff,
+        )
 
     def _destination(self, lane: Lane) -> DestinationFacts:
         consistency = (
@@ -257,6 +276,10 @@ class Sync:
             server_side_copy=self._wish.server_side_copy,
         )
         return Run(one, self._around, self._state, self._unordered, self._frame)
+
+
+def _untouched(replica: Replica) -> DestinationFacts:
+    return DestinationFacts(replica.location.url, Counts(), replica=replica.name, required=replica.required)
 
 
 async def _learned(lane: Lane) -> None:

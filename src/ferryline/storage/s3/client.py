@@ -9,7 +9,7 @@ import hashlib
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NoReturn
 
@@ -19,13 +19,13 @@ from ferryline.model import event
 from ferryline.model.key import KEY_BYTES_MAX, printable
 from ferryline.model.place import S3Location
 from ferryline.storage.s3 import address, refusal, sign, translate
+from ferryline.storage.s3.call import Call
 from ferryline.storage.s3.credentials import Source
-from ferryline.storage.s3.http_message import Answer, Body, Delivery, ExchangeFailed, Outgoing, Streamed
+from ferryline.storage.s3.http_message import Answer, Delivery, ExchangeFailed, Outgoing, Streamed
 from ferryline.storage.s3.http_pool import Pool
 from ferryline.storage.s3.refusal import Asked, Effect
 from ferryline.storage.s3.settings import S3Settings
 
-_XML_BYTES_MAX = 4 * 1024**2
 _STALE_CODES = frozenset({"ExpiredToken", "TokenRefreshRequired", "ExpiredTokenException"})
 _REGION_CODES = frozenset(
     {
@@ -40,31 +40,6 @@ _REGION_CODES = frozenset(
 
 DEFAULT_REGION = "us-east-1"
 """What endpoints without a declared region are signed for, and where AWS is asked for a bucket's region."""
-
-
-@dataclass(slots=True)
-class Call:
-    """One S3 request as the verbs speak of it. `key` is relative to the location's folder.
-
-    `headers` have lower-case names; values are text (surrogate escapes stand for raw bytes). `md5`
-    (raw) makes the body's signature UNSIGNED-PAYLOAD, because Content-MD5 is signed instead; a body
-    that comes in pieces cannot be hashed beforehand and is unsigned too.
-    """
-
-    operation: str
-    method: str
-    key: bytes | None = None
-    query: sign.Query = ()
-    headers: dict[str, str] = field(default_factory=dict)
-    body: Body = b""
-    md5: bytes | None = None
-    body_bytes_max: int = _XML_BYTES_MAX
-    effect: Effect = Effect.READ
-    works_long: bool = False
-    moves_data: bool = False
-    delivery: Delivery = Delivery.COLLECT
-    permission: str = ""
-    signed_with: sign.Keys | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +105,7 @@ class Client:
         while True:
             async with self._attempt_stream(call) as (answer, pieces):
                 if 200 <= answer.status < 300:
-                    yield answer, self._translated(call, pieces)
+                    yield answer, pieces
                     return
             if repaired or not await self._repaired(call, answer):
                 self.refuse(call, answer)
@@ -212,19 +187,23 @@ class Client:
     async def _attempt_stream(self, call: Call) -> AsyncIterator[tuple[Answer, AsyncIterator[bytes]]]:
         keys = await self._ready()
         outgoing = self._outgoing(call, Delivery.STREAM, keys)
-        pool, started, status = self._pool(), self._clock.monotonic(), 0
+        pool, started, status, received = self._pool(), self._clock.monotonic(), 0, [0]
         try:
             async with pool.stream(outgoing) as (answer, pieces):
                 status = answer.status
-                yield answer, pieces
+                received[0] = len(answer.body)
+                yield answer, self._translated(call, pieces, received)
         except ExchangeFailed as problem:
             raise translate.broken(self.asked(call), problem) from problem
         finally:
-            self._report(call, status, started)
+            self._report(call, status, started, received[0])
 
-    async def _translated(self, call: Call, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async def _translated(
+        self, call: Call, pieces: AsyncIterator[bytes], received: list[int]
+    ) -> AsyncIterator[bytes]:
         try:
             async for piece in pieces:
+                received[0] += len(piece)
                 yield piece
         except ExchangeFailed as problem:
             raise translate.broken(self.asked(call), problem) from problem
@@ -232,7 +211,8 @@ class Client:
     def _report(self, call: Call, status: int, started: float, received: int = 0) -> None:
         if self._trace is not None:
             seconds = self._clock.monotonic() - started
-            self._trace(event.RequestMade(self.place, call.operation, status, seconds, received))
+            made = event.RequestMade(self.place, call.operation, status, seconds, received, len(call.body))
+            self._trace(made)
 
     async def _ready(self) -> sign.Keys | None:
         if self._region_wanted:

@@ -7,7 +7,8 @@ send nothing after the head: only a result with an ETag counts.
 from ferryline import errors
 from ferryline.model.span import PART_BYTES_MAX, Span
 from ferryline.storage.s3 import answer_xml, headers, translate
-from ferryline.storage.s3.client import Call, Client
+from ferryline.storage.s3.call import Call
+from ferryline.storage.s3.client import Client
 from ferryline.storage.s3.http_message import Answer
 from ferryline.storage.s3.refusal import Effect
 from ferryline.storage.s3.sign import encode_path

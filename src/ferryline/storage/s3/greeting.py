@@ -8,7 +8,8 @@ from email.utils import parsedate_to_datetime
 
 from ferryline.storage.premises import Greeting
 from ferryline.storage.s3 import answer_xml
-from ferryline.storage.s3.client import Call, Client
+from ferryline.storage.s3.call import Call
+from ferryline.storage.s3.client import Client
 from ferryline.storage.s3.writes import result_of
 
 

@@ -29,6 +29,10 @@ SYSTEM = (
 )
 TAGS_MAX = 10
 _USER = b"x-amz-meta-"
+_FURTHER = (
+    (b"x-amz-checksum-sha256", Algorithm.SHA256, 32),
+    (b"x-amz-checksum-md5", Algorithm.MD5, 16),
+)
 _ARCHIVES = frozenset({"GLACIER", "DEEP_ARCHIVE"})
 _HTTP_DATE = re.compile(r"\w{3}, (\d\d) (\w{3}) (\d{4}) (\d\d):(\d\d):(\d\d) GMT")
 _MONTHS = {
@@ -145,6 +149,7 @@ def stat_of(key: bytes, answer: Answer, size_bytes: int) -> Stat:
         part_count=int(count) if count and count.isdigit() else None,
         archived=archived,
         tag_count=int(tags) if tags and tags.isdigit() else 0,
+        further_checksums=further_checksums_of(answer.headers),
     )
 
 
@@ -158,6 +163,21 @@ def checksum_of(headers: Mapping[bytes, bytes]) -> Digest | None:
     except ValueError:
         return None
     return Digest(Algorithm.CRC64NVME, raw) if len(raw) == 8 else None
+
+
+def further_checksums_of(headers: Mapping[bytes, bytes]) -> tuple[Digest, ...]:
+    """Checksums of other algorithms, where the answer says that they are of the full object."""
+    if headers.get(b"x-amz-checksum-type", b"").upper() != b"FULL_OBJECT":
+        return ()
+    found: list[Digest] = []
+    for name, algorithm, length in _FURTHER:
+        try:
+            raw = base64.b64decode(headers.get(name, b""), validate=True)
+        except ValueError:
+            continue
+        if len(raw) == length:
+            found.append(Digest(algorithm, raw))
+    return tuple(found)
 
 
 def http_date_ns(text: str | None) -> int:

@@ -8,7 +8,8 @@ from ferryline import errors
 from ferryline.storage.lifecycle import Move, Rule, When
 from ferryline.storage.s3 import answer_xml
 from ferryline.storage.s3.answer_xml import Element
-from ferryline.storage.s3.client import Call, Client
+from ferryline.storage.s3.call import Call
+from ferryline.storage.s3.client import Client
 from ferryline.storage.s3.writes import result_of
 
 _IGNORED = "ListBucketResult"

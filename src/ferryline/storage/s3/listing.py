@@ -15,7 +15,8 @@ from ferryline import errors
 from ferryline.model.key import KEY_BYTES_MAX, KeyRange, printable
 from ferryline.model.page import Page
 from ferryline.storage.s3 import answer_xml, listing_xml
-from ferryline.storage.s3.client import Call, Client
+from ferryline.storage.s3.call import Call
+from ferryline.storage.s3.client import Client
 from ferryline.storage.s3.http_message import Answer
 
 _ROOT_WITHIN_BYTES = 1024

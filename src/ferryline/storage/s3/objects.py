@@ -18,7 +18,8 @@ from ferryline.model.key import printable
 from ferryline.model.span import Span
 from ferryline.storage.s3 import headers, translate
 from ferryline.storage.s3.answer_xml import bare_etag
-from ferryline.storage.s3.client import Call, Client
+from ferryline.storage.s3.call import Call
+from ferryline.storage.s3.client import Client
 from ferryline.storage.s3.http_message import Answer, Delivery
 from ferryline.storage.store import Pin, Received
 
@@ -204,7 +205,9 @@ def _stat(client: Client, call: Call, answer: Answer, size_bytes: int, *, believ
     assert call.key is not None
     try:
         stat = headers.stat_of(call.key, answer, size_bytes)
-        return stat if believed or stat.stored_checksum is None else replace(stat, stored_checksum=None)
+        if believed or not (stat.stored_checksum or stat.further_checksums):
+            return stat
+        return replace(stat, stored_checksum=None, further_checksums=())
     except (ValueError, OverflowError) as problem:
         raise _odd(client, call, f"its Last-Modified cannot be read ({problem})") from problem
 

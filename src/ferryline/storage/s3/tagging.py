@@ -8,7 +8,8 @@ import hashlib
 from collections.abc import Mapping
 
 from ferryline.storage.s3 import answer_xml, headers
-from ferryline.storage.s3.client import Call, Client
+from ferryline.storage.s3.call import Call
+from ferryline.storage.s3.client import Client
 from ferryline.storage.s3.refusal import Effect
 from ferryline.storage.s3.writes import escaped, not_a_page, result_of
 

@@ -13,7 +13,8 @@ from awscrt import checksums
 from ferryline import errors
 from ferryline.model.span import Span
 from ferryline.storage.s3 import answer_xml, headers, sign, translate
-from ferryline.storage.s3.client import Call, Client
+from ferryline.storage.s3.call import Call
+from ferryline.storage.s3.client import Client
 from ferryline.storage.s3.http_message import Answer, Streamed
 from ferryline.storage.s3.refusal import Effect
 from ferryline.storage.s3.writes import not_a_page, permission_of, result_of, written_of

@@ -5,7 +5,8 @@ Called through `S3Store`: `versions` for a handful of objects (a probe's, a lock
 
 from ferryline import errors
 from ferryline.storage.s3 import answer_xml
-from ferryline.storage.s3.client import Call, Client
+from ferryline.storage.s3.call import Call
+from ferryline.storage.s3.client import Client
 from ferryline.storage.s3.writes import result_of
 from ferryline.storage.store import Version, VersionsPage
 

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from ferryline import errors
 from ferryline.model.key import printable
 from ferryline.storage.s3 import answer_xml, headers, translate
-from ferryline.storage.s3.client import Call, Client
+from ferryline.storage.s3.call import Call
+from ferryline.storage.s3.client import Client
 from ferryline.storage.s3.http_message import Answer
 from ferryline.storage.s3.refusal import Effect, Refusal
 from ferryline.storage.store import Buffer, Condition, Writing, Written
