@@ -173,24 +173,6 @@ def test_a_cap_in_dollars_at_an_unknown_price_is_told_with_what_to_declare(serve
     assert "declare the price" in refusal["advice"]
 
 
-def test_a_replica_of_another_engine_is_named_and_not_planned(server, user, declare):
-    declare(more=", {name: far, to: far/a/, engine: s3-replication}")
-    policy = user.folder / "ferryline.yaml"
-    policy.write_text(
-        policy.read_text()
-        .replace(
-            "datasets:",
-            '  far: {url: "s3://far-bucket", region: us-west-2}\n  home: {url: "s3://home-bucket"}\ndatasets:',
-        )
-        .replace("engine: s3-replication", "engine: datasync")
-    )
-
-    told = user.run("plan", "images", "--json").document
-
-    assert told["not_planned"] == [{"replica": "far", "engine": "datasync"}]
-    assert [one["replica"] for one in told["replicas"]] == ["eu", "spare"]
-
-
 @pytest.mark.parametrize(
     ("words", "said"),
     [

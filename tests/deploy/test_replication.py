@@ -118,6 +118,8 @@ def test_s3_replication_is_a_document_unless_it_is_owned():
         assert rule["Destination"]["ReplicationTime"] == {"Status": "Enabled", "Time": {"Minutes": 15}}
         assert rule["Destination"]["Metrics"]["Status"] == "Enabled"
         assert rule["DeleteMarkerReplication"] == {"Status": "Disabled"}
+    rules = [one for one in json.loads(ran.exports["mover_policy"])["Statement"] if one["Sid"] == "Rules"]
+    assert [one["Resource"] for one in rules] == ["arn:aws:s3:::acme-train"]
 
 
 def test_an_owned_replication_configuration_is_what_the_document_says():

@@ -9,6 +9,7 @@ import threading
 from collections import Counter
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 from ferryline.testing.strict import Put, StrictServer
@@ -61,6 +62,8 @@ class DataSync:
         """Whether executions stay where they are."""
         self.before_copy: Any = None
         self.report: dict[str, Any] | None = None
+        self.mounted: dict[str, Path] = {}
+        """File systems by the beginning of their LocationUri, where this host has them mounted."""
         self._counter = 0
 
     # -- what tests make ----------------------------------------------------------------------------
@@ -235,6 +238,10 @@ class DataSync:
             self.before_copy()
         if self.strict is None:
             return
+        mount = self._mount(one.task.body["DestinationLocationArn"])
+        if mount is not None:
+            self._copy_to_files(one, mount)
+            return
         source, source_prefix = self._place(one.task.body["SourceLocationArn"])
         target, target_prefix = self._place(one.task.body["DestinationLocationArn"])
         wanted = {
@@ -268,6 +275,25 @@ class DataSync:
             "BytesWritten": size,
             "FilesDeleted": gone,
         }
+
+    def _mount(self, arn: str) -> Path | None:
+        uri = self.locations[arn]
+        for beginning, folder in self.mounted.items():
+            if uri.startswith(beginning):
+                return folder / uri.removeprefix(beginning).strip("/")
+        return None
+
+    def _copy_to_files(self, one: Execution, folder: Path) -> None:
+        assert self.strict is not None
+        source, prefix = self._place(one.task.body["SourceLocationArn"])
+        moved = 0
+        for key, body in self.strict.bucket(source).contents().items():
+            path = folder / key.removeprefix(prefix).decode()
+            if key.startswith(prefix) and not (path.exists() and path.read_bytes() == body):
+                path.parent.mkdir(parents=True, exist_ok=True)
+                path.write_bytes(body)
+                moved += 1
+        one.counts = {"FilesTransferred": moved}
 
     def _place(self, arn: str) -> tuple[str, bytes]:
         bucket, _, prefix = self.locations[arn].removeprefix("s3://").partition("/")

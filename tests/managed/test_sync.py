@@ -473,3 +473,33 @@ def test_a_run_that_was_killed_is_taken_up_by_another_host(world, user, tmp_path
     assert run_of(said)["destinations"][0]["published"]
     left = [key for key in world.strict.bucket("eu").keys() if b"lock" in key]
     assert not left
+
+
+def test_a_file_system_in_aws_is_proven_where_this_host_has_it_mounted(world, user, tmp_path):
+    mount = tmp_path / "mnt"
+    mount.mkdir()
+    world.service.mounted["efs://eu-central-1.fs-0123456789abcdef0/"] = mount
+    there = world.service.location("eu-central-1", "efs://eu-central-1.fs-0123456789abcdef0/train/")
+    world.service.task("eu-central-1", world.source, there, Name="efs", Options=OPTIONS)
+    world.fill()
+    world.declare({"name": "efs", "to": "efs/train/", "engine": "datasync"})
+    policy = json.loads((user.folder / "ferryline.yaml").read_text())
+    policy["locations"]["efs"] = {
+        "url": f"file://{mount}",
+        "region": "eu-central-1",
+        "aws": {
+            "file_system_arn": "arn:aws:elasticfilesystem:eu-central-1:111122223333:file-system/fs-0123456789abcdef0",
+            "subnet_arn": "arn:aws:ec2:eu-central-1:111122223333:subnet/subnet-0123456789abcdef0",
+            "security_group_arns": [
+                "arn:aws:ec2:eu-central-1:111122223333:security-group/sg-0123456789abcdef0"
+            ],
+        },
+    }
+    (user.folder / "ferryline.yaml").write_text(json.dumps(policy))
+
+    said = user.run("sync", NAME, "--json")
+
+    assert said.code == 0, said.err
+    there = run_of(said)["destinations"][0]
+    assert there["published"] and there["files_transferred"] == 31
+    assert (mount / "train" / "0001").read_bytes() == world.strict.bucket("source").get("data/0001")

@@ -54,15 +54,16 @@ def _contacted(
     declared: values.Policy, names: tuple[str, ...], given: dict[str, Any]
 ) -> tuple[dict[str, Any], int]:
     """What the places of these datasets (or of all that have replicas) told. Raises BadUsage, BadPolicy."""
-    from ferryline.pipeline.published import (
-        door as dataset_door,  # a check without --online starts without it
-    )
+    # A check without --online starts without these.
+    from ferryline.config import movers
+    from ferryline.pipeline.published import door as dataset_door
 
     around = environment.read()
     chosen = datasets.chosen(declared, names, every=False) if names else _with_replicas(declared)
     tasks = [datasets.task(declared, name, around) for name in chosen]
     session = live.Session({**given, "quiet": True}, around)
-    return dataset_door.contacted(tasks, session.surroundings())
+    services = movers.of_all(tasks, movers.Ground(around, session.clock))
+    return dataset_door.contacted(tasks, session.surroundings(), services)
 
 
 def _with_replicas(declared: values.Policy) -> tuple[str, ...]:

@@ -96,4 +96,6 @@ def _of_dataset(session: live.Session, name: str, replica: str | None, told: tar
     declared = datasets.declared(session.words["policy_files"], around)
     placed = told.placed(declared, around)
     task = datasets.task(declared, name, around, placed.run_in)
-    return forecast.plan(task, tariffs.legs(task, placed, replica), session.surroundings())
+    return forecast.plan(
+        task, tariffs.legs(task, placed, request.sources(around), replica), session.surroundings()
+    )

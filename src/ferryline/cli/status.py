@@ -36,10 +36,7 @@ def command(names: tuple[str, ...], *, lists: bool, max_lag: str | None, explain
     tasks = [datasets.task(policy, name, around) for name in chosen]
     where = datasets.documents(policy, around, given["state"])
     session = live.Session({**given, "quiet": True}, around)
-    ground = movers.Ground(around, session.clock)
-    services = {
-        (task.dataset, name): mover for task in tasks for name, mover in movers.movers(task, ground).items()
-    }
+    services = movers.of_all(tasks, movers.Ground(around, session.clock))
     wish = Wish(lists, explains, most, services)
     document = dataset_door.status(tasks, where, session.surroundings(), wish)
     session.speak.document(document)

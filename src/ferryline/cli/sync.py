@@ -7,7 +7,7 @@ import click
 
 from ferryline import errors
 from ferryline.cli import afterwards, flags, live, metrics_file
-from ferryline.config import datasets, environment, movers, tariffs
+from ferryline.config import datasets, environment, movers, request, tariffs
 from ferryline.pipeline import door
 from ferryline.pipeline.dataset import Wish
 from ferryline.report import document, text
@@ -82,6 +82,7 @@ def command(
                 server_side_copy=not disable_server_side_copy,
                 ways=tariffs.ways(task, told),
                 movers=movers.movers(task, ground),
+                services=tariffs.services(task, request.sources(around)),
                 shelf_tariff=tariffs.shelf(task),
             )
             runs.append(document.run_document(door.sync(task, session.surroundings(), wish)))

@@ -14,6 +14,7 @@ from ferryline.model import place
 from ferryline.pipeline.dataset import DatasetTask, Replica
 from ferryline.pipeline.reports import ReportFile
 from ferryline.policy import interpolation, location, options, places, values
+from ferryline.policy.options import Engine
 from ferryline.residency import stops
 
 
@@ -124,6 +125,14 @@ def refuse_shared(
     GuardRefused.
     """
     known = request.sources(around)
+    if replica.engine is not Engine.FERRYLINE:
+        raise errors.GuardRefused(
+            f"{replica.engine.value} moves the bytes of {replica.location.url}, and would bring them again",
+            advice="take what is deployed away first (ferryline deploy destroy, or the console), then write "
+            "engine: ferryline for this replica; nothing was removed",
+            place=replica.location.url,
+            kind="managed",
+        )
     others = [("run documents lie", documents_at)]
     for name, dataset in policy.datasets.items():
         if dataset.metadata is not None:

@@ -5,7 +5,7 @@
 
 import dataclasses
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from ferryline.clock import Clock
 from ferryline.config import environment, request
@@ -41,6 +41,11 @@ def movers(task: DatasetTask, ground: Ground) -> dict[str, Mover]:
     return {
         one.name: _mover(task, one, ground) for one in task.replicas if one.engine is not Engine.FERRYLINE
     }
+
+
+def of_all(tasks: Iterable[DatasetTask], ground: Ground) -> dict[tuple[str, str], Mover]:
+    """The same of several datasets, by dataset and replica."""
+    return {(task.dataset, name): mover for task in tasks for name, mover in movers(task, ground).items()}
 
 
 def _mover(task: DatasetTask, replica: Replica, ground: Ground) -> Mover:

@@ -3,6 +3,7 @@
 `plan` and `sync` call it. It looks nothing up beyond the policy: a bucket's region is the declared one.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from ferryline import errors
@@ -12,9 +13,15 @@ from ferryline.pipeline.dataset import DatasetTask, Replica
 from ferryline.pipeline.forecast import Leg
 from ferryline.pipeline.planning import Pricing
 from ferryline.pipeline.task import Task
-from ferryline.plan.cost import Network, Tariff, Way
+from ferryline.plan import ends, engine_cost
+from ferryline.plan.cost import Estimate, Network, Tariff, Way
 from ferryline.policy import endpoint, options, values
+from ferryline.policy.interpolation import Sources
+from ferryline.policy.options import Engine
 from ferryline.regions import catalog
+
+Service = Callable[[int], Estimate]
+"""What a service asks for so many bytes."""
 
 RUN_IN = "FERRYLINE_REGION"
 """The variable that says in which region this process runs."""
@@ -116,10 +123,11 @@ def region_tariff(policy: values.Policy | None, region: str) -> Tariff:
     )
 
 
-def legs(dataset: DatasetTask, told: Told, only: str | None = None) -> tuple[Leg, ...]:
+def legs(dataset: DatasetTask, told: Told, sources: Sources, only: str | None = None) -> tuple[Leg, ...]:
     """Each replica of a dataset (or the one named) as a task of its own, with its prices. Raises BadUsage."""
     replicas = dataset.replicas if only is None else (dataset.replica(only),)
-    return tuple(_leg(dataset, one, told) for one in replicas)
+    asked = services(dataset, sources)
+    return tuple(_leg(dataset, one, told, asked.get(one.name)) for one in replicas)
 
 
 def ways(dataset: DatasetTask, told: Told) -> dict[str, Way]:
@@ -134,6 +142,29 @@ def shelf(dataset: DatasetTask) -> Tariff | None:
     return None if apart is None else tariff(dataset.declared, apart)
 
 
-def _leg(dataset: DatasetTask, replica: Replica, told: Told) -> Leg:
+def services(dataset: DatasetTask, sources: Sources) -> dict[str, Service]:
+    """What the services ask that move bytes in Ferryline's stead, by the replica's name."""
+    return {
+        one.name: _service(dataset, one, sources)
+        for one in dataset.replicas
+        if one.engine is not Engine.FERRYLINE
+    }
+
+
+def _service(dataset: DatasetTask, replica: Replica, sources: Sources) -> Service:
+    policy = dataset.declared
+    declared = policy.dataset(dataset.dataset)
+    source = ends.end_of(policy, declared.source, sources)
+    destination = ends.end_of(policy, declared.replica(replica.name).to, sources)
+
+    def asked(size_bytes: int) -> Estimate:
+        return engine_cost.estimate(
+            replica.engine, engine_cost.Load(declared, source, destination, size_bytes)
+        )
+
+    return asked
+
+
+def _leg(dataset: DatasetTask, replica: Replica, told: Told, service: Service | None) -> Leg:
     task = dataset.leg(replica)
-    return Leg(replica, task, pricing(dataset.declared, task, told))
+    return Leg(replica, task, replace(pricing(dataset.declared, task, told), service=service))

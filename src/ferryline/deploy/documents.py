@@ -15,6 +15,8 @@ Statement = dict[str, Any]
 VERSION = "2012-10-17"
 
 BUCKET_ACTIONS = ("s3:GetBucketLocation", "s3:ListBucket", "s3:ListBucketMultipartUploads")
+MOVER_BUCKET_ACTIONS = (*BUCKET_ACTIONS, "s3:GetBucketVersioning", "s3:ListBucketVersions")
+"""What Ferryline itself asks of a replica's bucket: a receipt pins versions where there are any."""
 READ_ACTIONS = (
     "s3:GetObject",
     "s3:GetObjectTagging",
@@ -232,18 +234,25 @@ class Moves:
     destinations: tuple[Reach, ...] = ()
     task_arns: tuple[str, ...] = ()
     reports: tuple[Reach, ...] = ()
+    replicated: str | None = None
+    """The bucket whose replication rules are looked at."""
 
 
 def mover(moves: Moves) -> str:
     """What `ferryline sync` and `verify` need: start and watch the tasks, read sources, write replicas."""
     statements = _read_statements([*moves.sources, *moves.reports])
+    if moves.replicated is not None:
+        statements.append({"Sid": "Rules", "Effect": "Allow", "Action": ["s3:GetReplicationConfiguration"],
+                           "Resource": moves.replicated})  # fmt: skip
     for number, place in enumerate(moves.destinations):
         grant = writing(place.bucket_arn, place.prefix, deletes=True)
         statements += [
-            {"Sid": f"WriteList{number}", "Effect": "Allow", "Action": list(BUCKET_ACTIONS),
+            {"Sid": f"WriteList{number}", "Effect": "Allow", "Action": list(MOVER_BUCKET_ACTIONS),
              "Resource": place.bucket_arn},
             {"Sid": f"Write{number}", "Effect": "Allow", "Action": list(grant.object_actions),
              "Resource": grant.objects_arn},
+            {"Sid": f"Own{number}", "Effect": "Allow", "Action": ["s3:DeleteObjectVersion"],
+             "Resource": f"{place.bucket_arn}/{_own(place.prefix)}*"},
         ]  # fmt: skip
     if moves.task_arns:
         tasks = list(moves.task_arns)
@@ -268,9 +277,19 @@ def mover(moves: Moves) -> str:
                 ],
                 "Resource": [f"{one}/execution/*" for one in tasks],
             },
-            {"Sid": "Lists", "Effect": "Allow", "Action": ["datasync:ListTaskExecutions"], "Resource": "*"},
+            {
+                "Sid": "Lists",
+                "Effect": "Allow",
+                "Action": ["datasync:ListLocations", "datasync:ListTaskExecutions", "datasync:ListTasks"],
+                "Resource": "*",
+            },
         ]
     return document(statements)
+
+
+def _own(prefix: str) -> str:
+    """Where Ferryline's own files lie below a prefix: what it removes by version is its own alone."""
+    return prefix if prefix.endswith(".ferryline/") else f"{prefix}.ferryline/"
 
 
 def merged(documents: Iterable[str]) -> str:

@@ -310,6 +310,7 @@ class _Made:
                     destinations=tuple(known[1]),
                     task_arns=tuple(known[3:]),
                     reports=(documents.Reach(known[2], prefix),) if known[2] else (),
+                    replicated=known[0][0].bucket_arn if source and self.checked.s3_replicas else None,
                 )
             )
         )

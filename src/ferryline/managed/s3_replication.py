@@ -87,15 +87,15 @@ class S3ReplicationMover:
         if declared.source.path != declared.destination.path:
             return []
         rules = answer.get("ReplicationConfiguration", {}).get("Rules", ())
-        return [one for one in rules if self._carries(one)]
+        return [one for one in rules if carries(declared, one)]
 
-    def _carries(self, rule: Mapping[str, Any]) -> bool:
-        bucket = str(rule.get("Destination", {}).get("Bucket", "")).rpartition(":")[2]
-        if bucket != self._declared.destination.authority:
-            return False
-        return all(self._declared.source.path.startswith(one) for one in _prefixes(rule)) and not _tagged(
-            rule
-        )
+
+def carries(declared: Declared, rule: Mapping[str, Any]) -> bool:
+    """Whether a rule carries every object of the source folder to the replica's bucket."""
+    bucket = str(rule.get("Destination", {}).get("Bucket", "")).rpartition(":")[2]
+    if bucket != declared.destination.authority or _tagged(rule):
+        return False
+    return all(declared.source.path.startswith(one) for one in _prefixes(rule))
 
 
 def _prefixes(rule: Mapping[str, Any]) -> Iterator[str]:

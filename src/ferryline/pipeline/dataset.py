@@ -12,7 +12,7 @@ from ferryline.model import event, place
 from ferryline.model.execution import Execution
 from ferryline.pipeline.reports import ReportFile
 from ferryline.pipeline.task import Task
-from ferryline.plan.cost import Tariff, Way
+from ferryline.plan.cost import Estimate, Tariff, Way
 from ferryline.policy import values
 from ferryline.policy.filters import EVERYTHING, Filters
 from ferryline.policy.options import Engine, Options
@@ -132,5 +132,7 @@ class Wish:
     """What places ask for on the way to each replica, by name; without one nothing can be priced."""
     movers: Mapping[str, Mover] = field(default_factory=dict)
     """Who moves the bytes of replicas that Ferryline does not fill itself, by the replica's name."""
+    services: Mapping[str, Callable[[int], Estimate]] = field(default_factory=dict)
+    """What those ask for so many bytes, by the replica's name."""
     shelf_tariff: Tariff | None = None
     """What the place of the dataset's `metadata` asks for, where it has one."""

@@ -64,10 +64,14 @@ def plan(dataset: DatasetTask, legs: Sequence[Leg], around: Surroundings) -> dic
         "residency_rules": dataset.bounds.rules != values.Residency(),
         "residency": [_decision(one) for one in decisions],
         "replicas": [
-            {"replica": leg.replica.name, "required": leg.replica.required, "plan": document}
+            {
+                "replica": leg.replica.name,
+                "required": leg.replica.required,
+                "engine": leg.replica.engine.value,
+                "plan": document,
+            }
             for leg, document in plans
         ],
-        "not_planned": _elsewhere(dataset),
         **{name: sum(one[name] for one in documents) for name in _SUMMED},
         "requests_estimate": dict(sorted(requests.items())),
         "cost_estimate_usd": _sum([one["cost_estimate_usd"] for one in documents]),
@@ -87,16 +91,6 @@ def _decision(one: Decision) -> dict[str, Any]:
     }
 
 
-def _elsewhere(dataset: DatasetTask) -> list[dict[str, str]]:
-    """Replicas that another engine moves: nothing is known of what it will do."""
-    planned = {one.name for one in dataset.replicas}
-    return [
-        {"replica": one.name, "engine": one.engine.value}
-        for one in dataset.declared.dataset(dataset.dataset).replicas
-        if one.name not in planned
-    ]
-
-
 def _time(documents: list[dict[str, Any]]) -> dict[str, Any]:
     """The replicas one after another: the most it takes."""
     seconds = _sum([one["time"]["seconds"] for one in documents], digits=1)
@@ -114,7 +108,7 @@ def _refusals(plans: list[tuple[Leg, dict[str, Any]]]) -> list[dict[str, Any]]:
 def _refused_together(dataset: DatasetTask, documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """What `max_transfer` says: it caps one run of the dataset, all replicas together."""
     size = guard.TransferGuard(dataset.max_transfer.bytes)
-    spend = guard.SpendGuard(dataset.max_transfer.usd, _NoPrices())
+    spend = guard.SpendGuard(dataset.max_transfer.usd, guard.NoPrices())
     found: list[dict[str, Any]] = []
 
     def check(admit: Callable[[], None]) -> None:
@@ -130,18 +124,6 @@ def _refused_together(dataset: DatasetTask, documents: list[dict[str, Any]]) -> 
         usd = _sum([one["cost"]["copies_usd"] for one in copying])
         check(lambda: spend.admit_usd(usd, unknown=_once([one["cost"]["unknown"] for one in copying]) or ""))
     return found
-
-
-class _NoPrices:
-    """Amounts are given whole here; no object is priced alone."""
-
-    def usd(self, _: object) -> float | None:
-        """Unknown."""
-        return None
-
-    def unknown(self, _: object) -> str:
-        """Nothing to say."""
-        return ""
 
 
 def _sum(amounts: list[float | None], digits: int = 6) -> float | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from ferryline.model import event, place
 from ferryline.pipeline.tally import Tally
 from ferryline.plan import spent
-from ferryline.plan.cost import Tariff, Way
+from ferryline.plan.cost import Estimate, Tariff, Way
 from ferryline.plan.requests import STANDARD
 from ferryline.report.facts import DestinationFacts
 
@@ -51,6 +51,8 @@ class Part:
     replica: str = ""
     shelf: place.Location | None = None
     shelf_tariff: Tariff | None = None
+    service: Estimate | None = None
+    """What a service asked that moved the bytes in Ferryline's stead."""
 
 
 def billed(meter: Meter, source: place.Location, parts: Sequence[Part]) -> tuple[DestinationFacts, ...]:
@@ -87,6 +89,8 @@ def _billed(
         storage_class=_class_of(part.location),
     )
     told = spent.bill(done, part.way, part.shelf_tariff if part.shelf is not None else None)
+    if part.service is not None:
+        told = Estimate((*told.items, *part.service.items))
     return replace(facts, cost_usd=told.usd, cost_unknown=told.unknown)
 
 

@@ -13,11 +13,10 @@ from urllib.parse import urlsplit
 from ferryline.model import exitcode, place
 from ferryline.model.remark import Level, Remark
 from ferryline.pipeline import border, visiting
-from ferryline.pipeline.dataset import DatasetTask
+from ferryline.pipeline.dataset import DatasetTask, Mover
 from ferryline.pipeline.ends import Opening
 from ferryline.pipeline.published import errand as errands
 from ferryline.pipeline.visiting import Folder, Subject, Visit
-from ferryline.policy.options import Engine
 from ferryline.residency import stops
 from ferryline.residency.decide import Refused, Role, decide_all, sentence
 
@@ -27,8 +26,10 @@ NOTES = (
 )
 
 
-async def told(tasks: Sequence[DatasetTask], opening: Opening) -> tuple[dict[str, Any], int]:
-    """The document of what was found, and the exit code it means."""
+async def told(
+    tasks: Sequence[DatasetTask], opening: Opening, movers: Mapping[tuple[str, str], Mover]
+) -> tuple[dict[str, Any], int]:
+    """The document of what was found, and the exit code it means. `movers` by dataset and replica."""
     groups: dict[str, list[Folder]] = {}
     for folder in (one for task in tasks for one in _folders(task)):
         groups.setdefault(folder.where.name or folder.where.identity, []).append(folder)
@@ -46,12 +47,15 @@ async def told(tasks: Sequence[DatasetTask], opening: Opening) -> tuple[dict[str
     for subject, remark in (pair for one in visits for pair in one.remarks):
         if subject is not None:
             remarks.setdefault(subject, []).append(remark)
+    services = await asyncio.gather(*(_service(mover) for mover in movers.values()))
+    for (dataset, replica), found in zip(movers, services, strict=True):
+        remarks.setdefault(Subject(dataset, Role.REPLICA, replica), []).extend(found)
     locks = {subject: held for one in visits for subject, held in one.locks.items()}
     for subject, held in locks.items():
         remarks.setdefault(subject, []).append(_held(held.holder, held.until, now))
     said = {task.dataset: _of_dataset(task, refused[task.dataset]) for task in tasks}
     every = [pair[1] for one in visits for pair in one.remarks]
-    every += [remark for found in said.values() for remark in found]
+    every += [remark for found in (*said.values(), *services) for remark in found]
     document = {
         "at": now.isoformat(),
         "notes": list(NOTES),
@@ -78,6 +82,30 @@ async def told(tasks: Sequence[DatasetTask], opening: Opening) -> tuple[dict[str
         ],
     }
     return document, exitcode.first(one.exit_code for one in every)
+
+
+async def _service(mover: Mover) -> list[Remark]:
+    """Whoever moves a replica's bytes in Ferryline's stead: whether it is there, and as the policy says."""
+    found = await mover.standing()
+    problem = found["problem"]
+    if problem is not None:
+        said = f"{mover.name}: {problem['message']}"
+        code = problem["exit_code"]
+        return [Remark(Level.PROBLEM, "engine", said, problem["advice"], problem["kind"], code)]
+    schedule = found.get("schedule")
+    differs = [
+        Remark(
+            Level.WARNING,
+            "engine",
+            f"{mover.name}: {one['field']} is {one['deployed'] or 'not set'}, the policy says "
+            f"{one['policy'] or 'none'}",
+            "ferryline deploy up",
+        )
+        for one in found.get("differs", ())
+    ]
+    if schedule is not None and schedule["told"]:
+        differs.append(Remark(Level.WARNING, "engine", schedule["told"], "enable it again in AWS"))
+    return [Remark(Level.OK, "engine", f"{mover.name} is deployed"), *differs]
 
 
 def _folders(task: DatasetTask) -> list[Folder]:
@@ -151,11 +179,6 @@ def _of_dataset(task: DatasetTask, refused: Iterable[Refused]) -> list[Remark]:
     if border.has_rules(task) and not found:
         said = "the residency rules allow every place, by the regions that were resolved or declared"
         found.append(Remark(Level.OK, "residency", said))
-    found += [
-        Remark(Level.NOTE, "engine", f"{one.name} is copied by {one.engine.value}: it was not contacted")
-        for one in task.declared.datasets[task.dataset].replicas
-        if one.engine is not Engine.FERRYLINE
-    ]
     return found
 
 

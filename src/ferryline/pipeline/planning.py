@@ -34,6 +34,8 @@ class Pricing:
     way: cost.Way
     max_usd: float | None = None
     assumed_bytes_per_second: int | None = None
+    service: Callable[[int], cost.Estimate] | None = None
+    """What a service that moves the bytes in Ferryline's stead asks for so many."""
 
 
 async def plan(run: Run, pricing: Pricing) -> dict[str, Any]:
@@ -66,10 +68,13 @@ async def plan(run: Run, pricing: Pricing) -> dict[str, Any]:
                     weighed.action(step)
         document = found.document()
         work = weighed.work(asked)
+        copies = weighed.copies()
         priced = cost.estimate(work, pricing.way)
+        if pricing.service is not None and copies.items:
+            priced = cost.Estimate((*priced.items, *copies.items))
         document["requests_estimate"] = work.by_operation
         document["cost_estimate_usd"] = cost.rounded(priced.usd)
-        document["cost"] = priced.document() | {"copies_usd": cost.rounded(weighed.copies().usd)}
+        document["cost"] = priced.document() | {"copies_usd": cost.rounded(copies.usd)}
         document["time"] = _time(run, pricing, document).document()
         document["refusals"] = weighed.refusals(ledger.count())
         skips = skipped.skips_of(ends.source)
@@ -160,6 +165,7 @@ class _Weighed:
         self._destination_listed = 0
         self._deletes = 0
         self._bytes = 0
+        self._copies = 0
 
     def page(self, page: Classified) -> None:
         self._everything += page.counts.listed
@@ -172,14 +178,19 @@ class _Weighed:
             self._deletes += 1
         elif isinstance(step, Copy):
             self._bytes += step.source.size_bytes
+            self._copies += 1
 
     def work(self, asked: _Asked) -> Work:
         """Every request and byte of a run of this plan."""
         asked.tell(self._reckoning)
+        if self._pricing.service is not None:
+            return self._reckoning.proof(self._destination_listed)
         return self._reckoning.work(self._everything, self._destination_listed)
 
     def copies(self) -> cost.Estimate:
         """What the copies alone cost: that is what `max_transfer.usd` caps."""
+        if self._pricing.service is not None:
+            return self._pricing.service(self._bytes) if self._copies else cost.Estimate()
         return cost.estimate(self._reckoning.copies(), self._pricing.way)
 
     def refusals(self, ledger_rows: int) -> list[dict[str, str]]:

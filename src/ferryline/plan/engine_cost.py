@@ -7,6 +7,7 @@ nothing is added up around it. Requests, storage and machines are left out, and 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from ferryline.plan.cost import Estimate, Item, Price
 from ferryline.plan.ends import End, Nature
 from ferryline.policy import options, values
 from ferryline.policy.options import Engine
@@ -31,6 +32,9 @@ class Cost:
     usd: float | None
     note: str
     source: str = ""
+    rate: float | None = None
+    """Dollars for one unit: a gigabyte, or an execution."""
+    unit: str = "byte"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +68,26 @@ def total(lines: tuple[Cost, ...]) -> tuple[float, bool]:
     return sum(known), len(known) == len(lines)
 
 
+def estimate(engine: Engine, load: Load) -> Estimate:
+    """The same lines as an estimate: what a replica's service asks for these bytes."""
+    return Estimate(tuple(_item(one, load) for one in costs(engine, load)))
+
+
+def _item(one: Cost, load: Load) -> Item:
+    asked = Price(one.rate, one.source) if one.rate is not None else Price(None, one.note)
+    if one.unit == "byte":
+        return Item(one.what, load.source.label, load.size_bytes, one.unit, price.GB, asked)
+    return Item(one.what, load.destination.label, 1, one.unit, 1, asked)
+
+
 def _way(load: Load) -> Cost:
     """The bytes' way: the policy's own price, else the catalog's."""
     source, destination = load.source, load.destination
     what = f"bytes from {source.region or source.label} to {destination.region or destination.label}"
     if source.usd_per_gb is not None:
         field = f"locations.{source.location}.egress_usd_per_gb"
-        return Cost(
-            what, load.gigabytes * source.usd_per_gb, _rate(source.usd_per_gb), f"the policy's {field}"
-        )
+        own = source.usd_per_gb
+        return Cost(what, load.gigabytes * own, _rate(own), f"the policy's {field}", own)
     if source.nature is Nature.OTHER_BUCKET or source.region is None or source.region not in catalog.known():
         remedy = f"give locations.{source.location}.egress_usd_per_gb"
         if source.nature is Nature.AWS_BUCKET:
@@ -81,7 +96,7 @@ def _way(load: Load) -> Cost:
     datum = _asked(source, source.region, destination)
     if isinstance(datum, Unknown):
         return Cost(what, None, datum.why)
-    return Cost(what, load.gigabytes * datum.value, _rate(datum.value), str(datum.source))
+    return Cost(what, load.gigabytes * datum.value, _rate(datum.value), str(datum.source), datum.value)
 
 
 def _asked(source: End, region: str, destination: End) -> Datum[float]:
@@ -113,10 +128,11 @@ def _datasync(load: Load) -> tuple[Cost, ...]:
     if isinstance(datum, Unknown):
         return (Cost(what, None, datum.why),)
     asked, source = datum.value, str(datum.source)
-    moved = Cost(what, load.gigabytes * asked.per_gb, _rate(asked.per_gb), source)
+    moved = Cost(what, load.gigabytes * asked.per_gb, _rate(asked.per_gb), source, asked.per_gb)
     if not asked.per_execution:
         return (moved,)
-    return (moved, Cost("one run of the task", asked.per_execution, _runs(load, asked.per_execution), source))
+    note, once = _runs(load, asked.per_execution), asked.per_execution
+    return (moved, Cost("one run of the task", once, note, source, once, "execution"))
 
 
 def _runs(load: Load, usd_per_run: float) -> str:
@@ -139,7 +155,7 @@ def _time_control(load: Load) -> Cost:
     if isinstance(datum, Unknown):
         return Cost(what, None, datum.why)
     note = f"{_rate(datum.value)}, for the promise of 15 minutes"
-    return Cost(what, load.gigabytes * datum.value, note, str(datum.source))
+    return Cost(what, load.gigabytes * datum.value, note, str(datum.source), datum.value)
 
 
 def _enhanced(load: Load) -> bool:

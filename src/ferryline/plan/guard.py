@@ -142,6 +142,18 @@ class Prices(Protocol):
         ...
 
 
+class NoPrices:
+    """For amounts that are admitted whole: no object is priced alone."""
+
+    def usd(self, _: object) -> float | None:
+        """Unknown."""
+        return None
+
+    def unknown(self, _: object) -> str:
+        """Nothing to say."""
+        return ""
+
+
 class SpendGuard:
     """Caps the dollars that one run's copies may cost. Mutable: every copy is admitted before it starts.
 

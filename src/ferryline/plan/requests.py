@@ -223,6 +223,32 @@ class Reckoning:
             back_bytes = self._read.total()
         return Work(requests, self._read, back_bytes=back_bytes)
 
+    def proof(self, destination_listed: int) -> Work:
+        """Where a service moves the bytes: both sides compared before, and again after it has ended.
+
+        A HEAD on both sides for what no ETag can prove; bytes that have to be read are not foreseen.
+        """
+        habits, once = self._habits, Counter(self._asked)
+        moved = self._copies.total()
+        if habits.destination_asks:
+            once[Side.DESTINATION, LIST, STANDARD] += 1  # the sweep for what a dead run left
+        for side, asks in (
+            (Side.SOURCE, habits.source_asks),
+            (Side.DESTINATION, habits.destination_asks),
+        ):
+            again = self._asked[side, LIST, STANDARD]
+            if side is Side.DESTINATION:
+                again = max(again, pages_of(destination_listed + self._new))
+            once[side, LIST, STANDARD] += again * (habits.passes if moved else habits.passes - 1) * asks
+            for (parts, storage_class), count in self._copies.items():
+                if asks and (parts or not habits.etags_travel):
+                    billed_by = storage_class if side is Side.SOURCE else habits.storage_class
+                    once[side, "HeadObject", billed_by] += count
+        passes = habits.passes + (moved > 0)
+        listed_bytes = {side: count * passes for side, count in self._listing_bytes.items()}
+        again_bytes = self._read_again.total()
+        return Work(once, self._read_again, again_bytes, self._back_bytes, listed_bytes)
+
     def work(self, listed: int, destination_listed: int) -> Work:
         """All of a run. `listed` and `destination_listed` are the objects of both listings."""
         habits, once = self._habits, Counter(self._asked)

@@ -14,10 +14,6 @@ ALWAYS_SKIPPED_BY_DATASYNC = (".snapshot", "/.aws-datasync", "/.awssync", "/.zfs
 
 NOT_BUILT: dict[str, str] = {
     "schedule": "nothing in this release starts runs by itself: let a timer call `ferryline sync --due`",
-    "engine.datasync": "`deploy` puts DataSync there; it is started and watched in AWS, and what it copied "
-    "is published once `adopt` or `sync` has proven it",
-    "engine.s3-replication": "`deploy` puts S3 replication there; it is watched in AWS, and what it copied "
-    "is published once `adopt` or `sync` has proven it",
     "service": "`service` is checked; `serve` is not built yet",
 }
 """Fields that are accepted while the part they steer is not there, by field."""
@@ -89,6 +85,8 @@ def _sentences(policy: values.Policy, dataset: values.Dataset, replica: values.R
         )
         said.append(_keeping(dataset))
         said += _ignored(chosen)
+    if replica.engine is not Engine.FERRYLINE:
+        said += _served(replica.engine)
     if replica.engine is Engine.DATASYNC:
         said.append(f"DataSync never carries paths ending in {', '.join(ALWAYS_SKIPPED_BY_DATASYNC)}")
     files = [
@@ -101,6 +99,23 @@ def _sentences(policy: values.Policy, dataset: values.Dataset, replica: values.R
             "files: names, bytes and times of modification are kept; empty folders and symlinks are not"
         )
     return said + [f"not yet: {sentence}" for sentence in _not_built(dataset, replica)]
+
+
+def _served(engine: Engine) -> list[str]:
+    """What holds where a service moves the bytes."""
+    does = {
+        Engine.DATASYNC: "`deploy` puts a DataSync task there; `sync` starts it where something differs and "
+        "follows it to its end",
+        Engine.S3_REPLICATION: "`deploy` puts S3 replication there, which copies new objects by itself; "
+        "`sync` looks at what has arrived",
+    }
+    return [
+        does[engine],
+        "its word is not taken: a snapshot becomes current only when `sync` has compared every object itself",
+        "it copies in an order of its own: markers are not held back, and what its own schedule writes over "
+        "on a replica without versions is not withdrawn from readers first",
+        "bytes are compared, metadata is what the service makes of it",
+    ]
 
 
 def _keeping(dataset: values.Dataset) -> str:
@@ -127,8 +142,5 @@ def _ignored(chosen: options.Options) -> list[str]:
 
 
 def _not_built(dataset: values.Dataset, replica: values.ReplicaSpec) -> list[str]:
-    keys = [
-        ("schedule", dataset.schedule is not None),
-        (f"engine.{replica.engine.value}", replica.engine is not Engine.FERRYLINE),
-    ]
-    return [NOT_BUILT[key] for key, declared in keys if declared]
+    waits = dataset.schedule is not None and replica.engine is Engine.FERRYLINE
+    return [NOT_BUILT["schedule"]] if waits else []

@@ -122,7 +122,8 @@ def _tokens(alternative: str) -> Iterator[str | None]:
 def exclude(alternative: str) -> tuple[Glob, ...]:
     """The globs that together mean an exclude pattern: `*` may stand anywhere."""
     found = pieces(alternative)
-    if found[0].startswith(b"/"):
+    rooted = found[0].startswith(b"/")
+    if rooted:
         found = (found[0][1:], *found[1:])
     contents = found[-1] != b"" or len(found) == 1
     if contents and found[-1].endswith(b"/"):
@@ -131,7 +132,7 @@ def exclude(alternative: str) -> tuple[Glob, ...]:
     if found == (b"",) and pieces(alternative) in ((b"",), (b"/",)):
         return (Glob((b"", b""), contents=False),)  # `/`: the location's own folder and all it contains
     globs = [Glob(found, contents)]
-    if found[0] == b"" and len(found) > 1 and found[1].startswith(b"/"):
+    if not rooted and found[0] == b"" and len(found) > 1 and found[1].startswith(b"/"):
         # `*/tmp` also names `tmp` at the top: its path is `/tmp`, and the star matches nothing.
         globs.append(Glob((found[1][1:], *found[2:]), contents))
     return tuple(globs)

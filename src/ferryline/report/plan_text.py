@@ -57,10 +57,6 @@ def plan_dataset(document: Mapping[str, Any]) -> str:
             ("requests", _requests(document)),
             ("money", _money({**document, "cost": {"unknown": document["cost_unknown"]}})),
             ("time", _time(document)),
-            *(
-                ("not here", f"{layout.safe(one['replica'])} is moved by {layout.safe(one['engine'])}")
-                for one in document["not_planned"]
-            ),
         ]
     )
     for one in document["replicas"]:
@@ -73,7 +69,14 @@ def plan_dataset(document: Mapping[str, Any]) -> str:
         head = _headline(inner).removeprefix("plan: ")
         also = "" if one["required"] else " (not required)"
         lines += ["", f"{layout.safe(one['replica'])}{also}: {', '.join([head, *told])}"]
-        lines += layout.labelled([("to", layout.safe(inner["destination"])), ("listed", _listed(inner))])
+        service = "" if one["engine"] == "ferryline" else layout.safe(one["engine"])
+        lines += layout.labelled(
+            [
+                ("to", layout.safe(inner["destination"])),
+                ("moved by", service),
+                ("listed", _listed(inner)),
+            ]
+        )
         for action in inner["actions"]:
             lines += [f"{layout.INDENT}{line}" for line in _action(action)]
     lines += _refusals(document)
@@ -115,6 +118,7 @@ def _money(document: Mapping[str, Any]) -> str:
     parts = {
         "requests": sum(one["usd"] for one in items if one["unit"] == "request"),
         "bytes": sum(one["usd"] for one in items if one["unit"] == "byte"),
+        "executions": sum(one["usd"] for one in items if one["unit"] == "execution"),
     }
     told = ", ".join(f"{name} {dollars(amount)}" for name, amount in parts.items() if amount)
     return f"about {dollars(usd)}" + (f": {told}" if told else "")

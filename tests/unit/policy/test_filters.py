@@ -57,6 +57,7 @@ def test_include(pattern, inside, outside):
         pytest.param("*.tmp", [b".tmp", b"a.tmp", b"a/b.tmp", b"a.tmp/b"], [b"a.tmpx", b"tmp", b"a.TMP"], id="suffix-anywhere"),
         pytest.param("*/tmp", [b"tmp", b"tmp/x", b"a/tmp", b"a/tmp/x"], [b"atmp", b"a/tmpx"], id="folder-anywhere"),
         pytest.param("*/tmp/", [b"tmp", b"a/tmp/x"], [b"atmp"], id="folder-anywhere-with-slash"),
+        pytest.param("/*/tmp", [b"a/tmp", b"a/b/tmp/x"], [b"tmp", b"tmp/x"], id="folder-below-another"),
         pytest.param("*/tmp/*", [b"tmp/x", b"a/tmp/"], [b"tmp", b"a/tmp"], id="contents-of-a-folder-anywhere"),
         pytest.param("/a*z", [b"az", b"abcz", b"a/z", b"az/x", b"abz/x"], [b"a", b"za", b"azb"], id="star-inside"),
         pytest.param("*a*b*", [b"ab", b"xaxbx", b"a/b"], [b"ba", b"a"], id="stars-everywhere"),

@@ -31,8 +31,9 @@ def said(body, replica="eu/a"):
         ("schedule: rate(2 hours)", "not yet: nothing in this release starts runs by itself"),
         ("keep_snapshots: {count: 9}", "the newest 9 snapshots"),
         ("engine: datasync", "/.aws-datasync"),
-        ("engine: datasync", "not yet: `deploy` puts DataSync there"),
-        ("engine: s3-replication", "not yet: `deploy` puts S3 replication there"),
+        ("engine: datasync", "`sync` starts it where something differs"),
+        ("engine: datasync", "only when `sync` has compared every object itself"),
+        ("engine: s3-replication", "`sync` looks at what has arrived"),
     ],
 )
 def test_a_replica_is_told_what_holds(body, sentence):

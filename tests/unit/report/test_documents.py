@@ -112,10 +112,9 @@ def dataset_document(destination_region="eu-central-1"):
             }
         ],
         "replicas": [
-            {"replica": "eu", "required": True, "plan": inner},
-            {"replica": "spare", "required": False, "plan": inner},
+            {"replica": "eu", "required": True, "engine": "ferryline", "plan": inner},
+            {"replica": "spare", "required": False, "engine": "datasync", "plan": inner},
         ],
-        "not_planned": [{"replica": "far", "engine": "datasync"}],
         **{name: 2 * inner[name] for name in summed},
         "requests_estimate": {name: 2 * count for name, count in inner["requests_estimate"].items()},
         "cost_estimate_usd": None if usd is None else 2 * usd,

@@ -124,7 +124,7 @@ def test_the_plan_of_a_dataset_tells_each_replica_and_the_whole():
 
     assert told.startswith("plan of images: copy 26 objects")
     assert "residency  allowed: here/ (us-east-1)" in told
-    assert "not here   far is moved by datasync" in told
+    assert "moved by  datasync" in told
     assert "\neu: copy 13 objects" in told
     assert "\nspare (not required): copy 13 objects" in told
     assert "would be refused at eu: too many\n  → raise it" in told

@@ -5,13 +5,13 @@ list out of order is sorted in a second try.
 """
 
 import dataclasses
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from ferryline import errors
 from ferryline.model import place
 from ferryline.pipeline import door, ends, loop, online
-from ferryline.pipeline.dataset import DatasetTask
+from ferryline.pipeline.dataset import DatasetTask, Mover
 from ferryline.pipeline.ends import Opening
 from ferryline.pipeline.published import documents, looking, pointing, pruning, retiring, unlocking
 from ferryline.pipeline.published import errand as errands
@@ -98,11 +98,13 @@ def status(
         return _sorted_where_needed(work)
 
 
-def contacted(tasks: Sequence[DatasetTask], around: Surroundings) -> tuple[Document, int]:
+def contacted(
+    tasks: Sequence[DatasetTask], around: Surroundings, movers: Mapping[tuple[str, str], Mover]
+) -> tuple[Document, int]:
     """`check --online`: the part of the document that tells of the places, and its exit code."""
     around = errands.hurried(around)
     with door.looked_into(around) as state:
-        return loop.run(online.told(tasks, errand(tasks[0], around, state).opening))
+        return loop.run(online.told(tasks, errand(tasks[0], around, state).opening, movers))
 
 
 def keep(task: DatasetTask, where: place.Location, around: Surroundings, document: Document) -> None:

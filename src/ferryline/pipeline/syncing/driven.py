@@ -7,7 +7,8 @@ differs, and its word is never taken: what counts is the second comparison, afte
 import asyncio
 import heapq
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 from ferryline import errors
 from ferryline.model import event, outcome
@@ -26,12 +27,20 @@ from ferryline.pipeline.syncing.convoy import Convoy
 from ferryline.pipeline.syncing.itinerary import BATCH_ROWS, Itinerary, Turn
 from ferryline.pipeline.syncing.lane import Lane
 from ferryline.pipeline.syncing.sharing import Sharing
-from ferryline.plan import cost
-from ferryline.policy.options import VerifyMode
+from ferryline.plan import cost, guard
+from ferryline.policy.options import ObjectMetadata, VerifyMode
 from ferryline.policy.values import OnUnknown
 from ferryline.state.ledger import Ledger
 
 _PHASES = {phase.value: phase for phase in Phase}
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Who moves the bytes, and what that asks for so many of them."""
+
+    mover: Mover
+    asks: Callable[[int], cost.Estimate] | None = None
 
 
 class DrivenLane(Lane):
@@ -40,10 +49,11 @@ class DrivenLane(Lane):
     carries = False
 
     def __init__(
-        self, run: Run, task: DatasetTask, there: OpenReplica, sharing: Sharing, mover: Mover
+        self, run: Run, task: DatasetTask, there: OpenReplica, sharing: Sharing, service: "Service"
     ) -> None:
         super().__init__(run, task, there, sharing)
-        self._mover = mover
+        self._mover = service.mover
+        self._asks = service.asks
         self._compares = False
         self._refused = Itinerary((), run.state.folder)
 
@@ -57,8 +67,14 @@ class DrivenLane(Lane):
             await self.get_to_know()
 
     def afford(self, max_usd: float | None, way: cost.Way | None, spent_usd: float) -> float:
-        """Bytes are not sent from here: what a service asks for them is capped by `max_transfer.bytes`."""
-        return spent_usd
+        """What the service asks for the bytes that wait, with what others cost. Raises GuardRefused."""
+        if max_usd is None or not self._itinerary.total:
+            return spent_usd
+        asked = self._asks(self.plan_bytes) if self._asks is not None else cost.Estimate()
+        cap = guard.SpendGuard(max_usd, guard.NoPrices())
+        cap.admitted_usd = spent_usd
+        cap.admit_usd(asked.usd, self.there.store.place, asked.unknown or "")
+        return cap.admitted_usd
 
     async def carry(self, turns: tuple[Turn, ...], convoys: dict[Turn, Convoy] | None = None) -> None:
         """Have the service move what differs, markers included, and compare again. Once; then nothing."""
@@ -132,6 +148,8 @@ class DrivenLane(Lane):
 
     def _view(self, ledger: Ledger, *, first: bool) -> View:
         view = super()._view(ledger, first=first and not self._compares)
+        # What a service adds to an object's metadata is its own; bytes are what is proven here.
+        view = scanning.ruled(view, metadata=ObjectMetadata.NONE)
         if not self._compares or view.rules.on_unknown is OnUnknown.REFUSE:
             return view
         # Nothing can be sent again for certainty's sake, so what no digest tells is read on both sides.
@@ -158,6 +176,8 @@ class DrivenLane(Lane):
                 recorder.emit(event.ObjectVerified(row["key"], place, row["evidence"]))
         told = self.execution.counters if self.execution is not None else {}
         counts.bytes_written += told.get("bytes_written", counts.bytes_transferred)
+        if self._asks is not None:
+            self.asked = self._asks(told.get("bytes_transferred", counts.bytes_transferred))
 
     def _spare(self, extra: int) -> None:
         """Nothing is deleted here but by the service: count what it removed, and say what it did not."""

@@ -51,6 +51,8 @@ class Lane:
     """Whether it sends the bytes itself, and so takes part in the reads that lanes share."""
     execution: Execution | None = None
     """What a service in Ferryline's stead told of its work."""
+    asked: cost.Estimate | None = None
+    """What that service asks for it."""
 
     def __init__(self, run: Run, task: DatasetTask, there: OpenReplica, sharing: Sharing) -> None:
         self.run = run

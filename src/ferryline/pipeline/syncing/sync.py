@@ -19,7 +19,7 @@ from ferryline.pipeline.metering import Part, billed
 from ferryline.pipeline.run import Frame, Run
 from ferryline.pipeline.shelves import OpenReplica
 from ferryline.pipeline.syncing.convoy import Convoy
-from ferryline.pipeline.syncing.driven import DrivenLane
+from ferryline.pipeline.syncing.driven import DrivenLane, Service
 from ferryline.pipeline.syncing.itinerary import Turn
 from ferryline.pipeline.syncing.lane import Lane
 from ferryline.pipeline.syncing.sharing import Sharing
@@ -99,7 +99,8 @@ class Sync:
                 f"{replica.engine.value} moves the replica {replica.name!r}, and nothing here drives it",
                 advice="run `ferryline sync`, or adopt what is there: ferryline adopt",
             )
-        return DrivenLane(run, self._task, there, sharing, mover)
+        service = Service(mover, self._wish.services.get(replica.name))
+        return DrivenLane(run, self._task, there, sharing, service)
 
     async def _execute(self) -> None:
         recorder = self._frame.recorder
@@ -243,6 +244,7 @@ class Sync:
             replica.name,
             replica.metadata,
             self._wish.shelf_tariff,
+            lane.asked if lane is not None else None,
         )
 
     def _destination(self, lane: Lane) -> DestinationFacts:
