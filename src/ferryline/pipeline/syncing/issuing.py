@@ -105,6 +105,7 @@ class Issuing:
 
     async def _publish(self) -> None:
         await self._tenure.write()
+        await self._tenure.promise()
         entry = self._tenure.current
         whole = entry is None or not entry.eligible or not await self._is_whole(entry.snapshot)
         ledger = self._run.ledger()

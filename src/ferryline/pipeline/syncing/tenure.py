@@ -76,6 +76,20 @@ class Tenure:
             )
         self.keeping = Keeping.VERSIONS if versioned else Keeping.LATEST
 
+    async def promise(self) -> None:
+        """Find out once more, before a receipt says that versions are kept: a bucket whose versioning was
+        suspended meanwhile has written some of them over, and will write over what is published now."""
+        before = self.keeping
+        if before is Keeping.LATEST:
+            return
+        await self.learn_keeping()
+        if self.keeping is not before:
+            self.run.recorder.warn(
+                f"{self.there.store.place} kept versions when this run began and keeps none now; what is "
+                "published can be read until the next overwrite, and older snapshots no more",
+                "switch the bucket's versioning on again, then run again",
+            )
+
     async def write(self, sample: Entry | None = None) -> None:
         """Get ready to write: find out what the endpoints honour and take the replica's lock, once.
 
