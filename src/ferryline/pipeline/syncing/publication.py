@@ -307,7 +307,10 @@ class _Versions:
             self._held = self._held.slice(inside)
             if self._held.num_rows or self._former is None:
                 break
-            following = await anext(self._former, None)
+            try:
+                following = await anext(self._former, None)
+            except (errors.ObjectMissing, errors.DigestMismatch):
+                following = None  # a receipt that cannot be read pins nothing: each object is looked at
             if following is None:
                 self._former = None
                 break
