@@ -3,11 +3,14 @@
 import json
 import signal
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from ferryline.pipeline.syncing.sync import Sync
+from ferryline.snapshot import lock
 from ferryline.testing.strict import Lie, StrictServer
-from ferryline.testing.strict.fault import Fault, Stall
+from ferryline.testing.strict.fault import Fault, Stall, Status
 from tests.datasets import NAME, data, own, read_whole, s3, write_policy, writes
 
 LIES = {
@@ -116,3 +119,142 @@ def test_a_head_that_cannot_be_believed_stops_the_run_and_stays(server, user, sp
     assert word in said.err
     assert bucket.get("data/.ferryline/head.json") == spoiled
     assert writes(server) == []
+
+
+def keep_others_until(monkeypatch, act):
+    """Let `act` happen once, when the next run in this process has planned and not yet written."""
+    admit = Sync._admit
+    acted = []
+
+    def meanwhile(run):
+        if not acted:
+            acted.append(True)
+            act()
+        admit(run)
+
+    monkeypatch.setattr(Sync, "_admit", meanwhile)
+    return acted
+
+
+def elsewhere(user, folder, *words):
+    """A whole sync by another host."""
+    other = user.start("sync", NAME, "--json", *words, state=folder)
+    out, error = other.communicate(timeout=120)
+    return other.returncode, out, error
+
+
+def test_a_run_that_planned_before_another_published_stops_and_publishes_nothing(
+    server, user, tmp_path, monkeypatch
+):
+    declare(user, server)
+    assert user.run("sync", NAME).code == 0
+    source = server.bucket("source")
+    source.put("data/0001", b"second")
+    seen = []
+
+    def act():
+        source.put("data/0002", b"third")
+        seen.append(elsewhere(user, tmp_path / "other"))
+        seen.append(head(server))
+        server.forget()
+
+    acted = keep_others_until(monkeypatch, act)
+
+    said = user.run("sync", NAME, "--json")
+
+    assert acted and seen[0][0] == 0, seen
+    assert said.code == 6, said.err
+    assert "published" in said.err and "while this one was looking" in said.err
+    assert head(server) == seen[1]
+    written = [one for one in writes(server) if "lock.json" not in one and "/probe/" not in one]
+    assert written == [], "nothing but its lock, which it gives back"
+    assert read_whole(server, "eu")[b"0002"] == b"third"
+    again = user.run("sync", NAME, "--json")
+    assert again.code == 0, again.err
+
+
+def bars_readers(server, user):
+    """A snapshot is published, and a run that failed has barred readers from it."""
+    assert user.run("sync", NAME).code == 0
+    server.bucket("source").put("data/0001", b"second")
+    refused = server.arm(Fault("PutObject", Status("AccessDenied"), bucket="eu", key="data/0001", times=None))
+    assert user.run("sync", NAME).code == 1 and refused.fired
+    server.disarm()
+    assert not head(server)["snapshots"][0]["eligible"]
+
+
+def never_published(server, _user):
+    """Somebody copied it there; nothing was ever published."""
+    server.bucket("eu").put_many(server.bucket("source").contents())
+    server.bucket("source").put("data/0001", b"second")
+
+
+@pytest.mark.parametrize("before", [bars_readers, never_published])
+def test_a_run_that_planned_before_another_wrote_and_failed_publishes_no_state_that_was(
+    server, user, tmp_path, monkeypatch, before
+):
+    server.bucket("eu").set_versioning("Suspended")
+    declare(user, server)
+    before(server, user)
+    source = server.bucket("source")
+    seen = []
+
+    def act():
+        source.put("data/0005", b"changed, and written over by the other run")
+        fails = server.arm(
+            Fault("PutObject", Status("AccessDenied"), bucket="eu", key="data/0001", times=None)
+        )
+        seen.append(elsewhere(user, tmp_path / "other"))
+        assert fails.fired
+        server.disarm()
+
+    acted = keep_others_until(monkeypatch, act)
+
+    said = user.run("sync", NAME, "--json")
+
+    assert acted and seen[0][0] == 1, seen
+    assert server.bucket("eu").get("data/0005") == source.get("data/0005"), "the other run got that far"
+    assert said.code == 6, said.err
+    assert not any(one["eligible"] for one in head(server)["snapshots"])
+    again = user.run("sync", NAME, "--json")
+    assert again.code == 0, again.err
+    assert read_whole(server, "eu")[b"0005"] == source.get("data/0005")
+
+
+def test_a_run_whose_lock_is_taken_while_it_deletes_stops_deleting(server, user, monkeypatch):
+    declare(user, server)
+    assert user.run("sync", NAME).code == 0
+    monkeypatch.setattr(lock, "LOOK_SECONDS", 0.0)
+    gone = [f"data/{number:04}" for number in range(0, 200) if number % 2]
+    for key in gone:
+        server.bucket("source").delete(key)
+    write_policy(
+        user.folder,
+        {name: s3(server, name) for name in ("source", "eu")},
+        ["eu/data/"],
+        options={"preserve_deleted_files": "REMOVE"},
+    )
+    now = datetime.now(UTC)
+    theirs = lock.to_bytes(
+        lock.Lock("somebody else", "elsewhere", 1, "theirs", 99, now, now + timedelta(hours=1))
+    )
+    deleted = []
+
+    def take_over(exchange):
+        if not own(exchange.request.key):
+            deleted.append(exchange.request.key)
+            server.bucket("eu").put("data/.ferryline/lock.json", theirs)
+
+    server.after("DeleteObject", take_over)
+
+    said = user.run("sync", NAME, "--json", "--approve-deletes", "100")
+
+    assert said.code == 6, said.err
+    assert "somebody else took it" in said.err
+    assert 0 < len(deleted) <= 64 < len(gone), "what was under way, and no more"
+    assert server.bucket("eu").get("data/.ferryline/lock.json") == theirs, "it is not ours to remove"
+    server.service.after.clear()
+    server.bucket("eu").delete("data/.ferryline/lock.json")
+    again = user.run("sync", NAME, "--json", "--approve-deletes", "100")
+    assert again.code == 0, again.err
+    assert len(data(server.bucket("eu").contents())) == 100

@@ -64,10 +64,11 @@ class PassState:
 class CopyRun:
     """One execution of one task with one destination. `run` once; then `tally` and `consistency`."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, may_write: transfer.MayWrite = transfer.always) -> None:
         self._run = run
         self._task = run.task
         self._options = run.task.options
+        self._may_write = may_write
         self._probed = False
         self.leftovers: transfer.Leftovers | None = None
         self._guard = guard.TransferGuard(run.task.max_transfer_bytes)
@@ -333,4 +334,5 @@ class CopyRun:
             tags=transfer.TagsKept.of(self._options),
             rename=self._rename,
             changed_rounds=pressure.changed_rounds,
+            may_write=self._may_write,
         )

@@ -25,6 +25,9 @@ LEASE_SECONDS = 180.0
 
 RENEW_SECONDS = 30.0
 
+LOOK_SECONDS = 1.0
+"""How old a look at the lock may be when something is about to be removed for good."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lock:
@@ -56,6 +59,8 @@ class Held:
     seen: Seen
     lost: str = ""
     renewing: asyncio.Task[None] | None = field(default=None, repr=False)
+    looking: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
+    looked_at: float | None = None
 
     def check(self, now: datetime) -> None:
         """Raise `LockHeld` (kind `fenced`) once the lock is no longer ours, or was not renewed in time: a
@@ -69,6 +74,26 @@ class Held:
                 place=self.shelf.store.place,
                 kind="fenced",
             )
+
+    async def confirm(self, clock: Clock) -> None:
+        """The same, and look at the lock itself, unless somebody just did: a person, or a run that took this
+        one for dead, may have removed it long before it would be renewed. Asked before every delete.
+
+        An endpoint that does not answer is no reason to go on.
+        """
+        self.check(clock.now())
+        async with self.looking:
+            if self.looked_at is not None and clock.monotonic() - self.looked_at < LOOK_SECONDS:
+                return
+            there = await read(self.shelf)
+            self.looked_at = clock.monotonic()
+            if there is None or there.lock.run_id != self.seen.lock.run_id:
+                self.lost = self.lost or _taken(there)
+        self.check(clock.now())
+
+
+def _taken(there: Seen | None) -> str:
+    return f"{there.lock.holder} took it" if there is not None else "somebody removed it"
 
 
 def lock_key(shelf: Shelf) -> bytes:
@@ -179,7 +204,7 @@ async def _renewing(mine: Held, clock: Clock) -> None:
         try:
             there = await read(mine.shelf)
             if there is None or there.lock.run_id != mine.seen.lock.run_id:
-                mine.lost = f"{there.lock.holder} took it" if there is not None else "somebody removed it"
+                mine.lost = _taken(there)
                 return
             mine.seen = Seen(renewed, await _put(mine.shelf, renewed, there))
         except errors.LockHeld as refusal:

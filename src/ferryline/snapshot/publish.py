@@ -111,6 +111,15 @@ async def withdraw(shelf: Shelf, writer: Writer, why: str) -> Announced | None:
     return await announce(shelf, writer, lambda head: history.withdrawn(head, why))
 
 
+async def overwrite(shelf: Shelf, writer: Writer, why: str) -> Announced:
+    """The same, and the head is written even where it bars readers already, or where none is.
+
+    Its sequence is then the witness for every run that listed the replica before: what those saw is being
+    written over, whether this one will come to publish or not.
+    """
+    return await announce(shelf, writer, lambda head: history.withdrawn(head, why), always=True)
+
+
 async def disown(shelf: Shelf, writer: Writer, snapshot: str, why: str, receipt: Receipt | None) -> Announced:
     """Bar one snapshot from readers because it was found bad; `receipt` says which objects, where it can be
     written. Run again by another host, only those are not believed."""
@@ -120,8 +129,11 @@ async def disown(shelf: Shelf, writer: Writer, snapshot: str, why: str, receipt:
     return await announce(shelf, writer, lambda head: history.disowned(head, snapshot, why, root))
 
 
-async def announce(shelf: Shelf, writer: Writer, change: Callable[[Head], Head]) -> Announced:
-    """Replace the head by what `change` makes of it.
+async def announce(
+    shelf: Shelf, writer: Writer, change: Callable[[Head], Head], *, always: bool = False
+) -> Announced:
+    """Replace the head by what `change` makes of it. Where nothing changes, nothing is written, unless
+    `always` asks for a new sequence all the same.
 
     Raises `BadUsage` for a head of another policy, dataset or place, `LockHeld` (kind `fenced`) when
     another writer took over.
@@ -134,7 +146,7 @@ async def announce(shelf: Shelf, writer: Writer, change: Callable[[Head], Head])
         if before.epoch > writer.epoch:
             raise _fenced(shelf, f"it has the epoch {before.epoch}, this run only {writer.epoch}")
         changed = change(replace(before, identity=writer.identity))
-        if seen is not None and changed == before:
+        if seen is not None and changed == before and not always:
             return Announced(before, fencing, written=False)
         after = replace(changed, epoch=writer.epoch, sequence=before.sequence + 1)
         if await _replace(shelf, seen, heads.to_bytes(after), fencing):

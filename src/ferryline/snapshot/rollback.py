@@ -14,10 +14,11 @@ import pyarrow.compute as pc
 
 from ferryline import errors
 from ferryline.model.entry import Stat
+from ferryline.model.key import printable
 from ferryline.model.page import LISTING, Page
 from ferryline.snapshot.load import Loader
 from ferryline.snapshot.manifest import Manifest
-from ferryline.snapshot.receipt import Receipt
+from ferryline.snapshot.receipt import Holder, Receipt
 from ferryline.snapshot.rows import CONTENT, PROOFS, joined
 from ferryline.snapshot.shelf import Shelf
 from ferryline.storage.store import Heads
@@ -59,14 +60,40 @@ class _Tally:
 
 async def expected(shelf: Shelf, manifest: Manifest, receipt: Receipt) -> AsyncIterator[pa.RecordBatch]:
     """The snapshot's rows with what proves each: PROOFS columns and `size`, a chunk at a time."""
+    async for rows, proof in paired(shelf, manifest, receipt):
+        yield proof.append_column("size", rows.column("size"))
+
+
+async def paired(
+    shelf: Shelf, manifest: Manifest, receipt: Receipt
+) -> AsyncIterator[tuple[pa.RecordBatch, pa.RecordBatch]]:
+    """The snapshot's rows and what proves them, of the same keys, a chunk at a time.
+
+    Raises DigestMismatch where the receipt is of other keys than the manifest: somebody has put one of
+    another snapshot, or of another replica, in its place.
+    """
     content, proofs = Loader(shelf, CONTENT), Loader(shelf, PROOFS)
     if [one.upto for one in manifest.index.chunks] != [one.upto for one in receipt.index.chunks]:
-        raise errors.BrokenInvariant("a receipt is cut at other keys than its manifest")
+        counts = f"{receipt.index.rows} objects in place of {manifest.index.rows}"
+        raise _unfit(shelf, manifest, receipt, f"it is cut at other keys, and proves {counts}")
     for (after, listed), (_, proven) in zip(manifest.index.spans(), receipt.index.spans(), strict=True):
         rows, proof = await content.rows(listed, after), await proofs.rows(proven, after)
         if not rows.column("key").equals(proof.column("key")):
-            raise errors.BrokenInvariant("a receipt proves other keys than its manifest lists")
-        yield proof.append_column("size", rows.column("size"))
+            raise _unfit(shelf, manifest, receipt, f"it proves other keys up to {printable(listed.upto)}")
+        yield rows, proof
+
+
+def _unfit(shelf: Shelf, manifest: Manifest, receipt: Receipt, why: str) -> errors.DigestMismatch:
+    of_source = receipt.holder is Holder.SOURCE
+    key = (shelf.source_receipt_key if of_source else shelf.receipt_key)(manifest.snapshot)
+    place = shelf.store.place
+    return errors.DigestMismatch(
+        f"the receipt {printable(key)} in {place} does not fit the manifest of snapshot "
+        f"{manifest.snapshot[:12]}: {why}",
+        advice="run sync: it writes both anew; until then read another replica",
+        key=key,
+        place=place,
+    )
 
 
 async def against_listing(

@@ -5,6 +5,7 @@ its own: sorted segments that are never changed, and a list that says which of t
 takes no lock and writes nothing.
 """
 
+import itertools
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -18,6 +19,9 @@ from ferryline.state.home import Home
 from ferryline.state.merge import Forgotten
 from ferryline.state.segment import Segment
 from ferryline.state.update import LedgerUpdate
+
+DISTRUST_KEYS = 65_536
+"""Keys that are looked up at once when they are distrusted."""
 
 _FINE = 8
 """Where a hint must fall among fewer blocks a hint than this, the blocks themselves are looked into."""
@@ -78,15 +82,22 @@ class Ledger:
         return LedgerUpdate(self._home, self._version, self._moved)
 
     def distrust(self, keys: Iterable[bytes]) -> int:
-        """Mark the rows of these keys as never same until proven again; how many rows there were."""
-        wanted = pa.array(sorted(set(keys)), pa.binary())
+        """Mark the rows of these keys as never same until proven again; how many rows there were.
+
+        `keys` are taken some at a time, all in one commit; one that comes twice is counted once where it
+        comes in the same some.
+        """
+        count, rest = 0, iter(keys)
         with self.update() as update:
-            rows = merge.without_forgotten(lookup.held(update.version.segments, wanted))
-            words = pa.array([DISTRUSTED] * rows.num_rows, pa.string())
-            columns = [*rows.columns[:-1], words]
-            update.put(pa.RecordBatch.from_arrays(columns, schema=LEDGER))
+            while some := set(itertools.islice(rest, DISTRUST_KEYS)):
+                wanted = pa.array(sorted(some), pa.binary())
+                rows = merge.without_forgotten(lookup.held(update.version.segments, wanted))
+                words = pa.array([DISTRUSTED] * rows.num_rows, pa.string())
+                columns = [*rows.columns[:-1], words]
+                update.put(pa.RecordBatch.from_arrays(columns, schema=LEDGER))
+                count += int(rows.num_rows)
             update.commit()
-        return int(rows.num_rows)
+        return count
 
     def held(self, keys: Iterable[bytes]) -> pa.RecordBatch:
         """The rows of these keys, those that there are, in no order. Reads only the blocks they may be in."""

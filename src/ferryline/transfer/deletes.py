@@ -25,10 +25,10 @@ async def delete(
     """Look at the source once more for each candidate, then delete; Deleted, Spared or Failed for each.
 
     The delete is conditional on the state that was listed where the destination honours it. Raises
-    RunStopped after the work under way was cancelled. Close it (`aclosing`) when it is not read to
-    the end.
+    RunStopped after the work under way was cancelled: LockHeld where another run took over meanwhile.
+    Close it (`aclosing`) when it is not read to the end.
     """
-    remover = _Remover(ends)
+    remover = _Remover(ends, manner)
     async with aclosing(crew(candidates, remover.remove, manner.objects)) as outcomes:
         async for outcome in outcomes:
             yield outcome
@@ -36,9 +36,10 @@ async def delete(
 
 
 class _Remover:
-    def __init__(self, ends: Ends) -> None:
+    def __init__(self, ends: Ends, manner: Manner) -> None:
         self._source = ends.source
         self._destination = ends.destination
+        self._may_write = manner.may_write
         self.refusals = Refusals()
 
     async def remove(self, candidate: Delete) -> Outcome:
@@ -68,6 +69,7 @@ class _Remover:
                 return Deleted(candidate)
             if stat.entry.size_bytes != listed.size_bytes or not _same_file(listed.token, stat.entry.token):
                 return Spared(candidate, "it changed at the destination since it was listed")
+        await self._may_write()
         crash.point("deleting")
         try:
             await self._destination.delete(candidate.key, condition)

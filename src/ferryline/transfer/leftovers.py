@@ -74,6 +74,7 @@ class Leftovers:
     async def _end(self, leftover: Leftover) -> None:
         intent = leftover.intent
         upload = intent.upload or await self._unnoted(leftover)
+        await self._manner.may_write()
         if upload is not None:
             crash.point("upload.aborting")
             await self._destination.abort_upload(upload)

@@ -60,6 +60,8 @@ StreamPart = Callable[[Upload, span.Span, AsyncIterator[bytes]], Awaitable[Part]
 
 AskTags = Callable[[bytes, str | None], Awaitable[Mapping[str, str]]]
 """Every tag of an object, or of one of its versions."""
+MayWrite = Callable[[], Awaitable[None]]
+"""Raises LockHeld once the destination is no longer this run's to write to."""
 SetTags = Callable[[bytes, Mapping[str, str]], Awaitable[None]]
 """Give the object that is there these tags, and the location's own, in place of all others."""
 
@@ -129,6 +131,10 @@ def same_key(key: bytes) -> bytes:
     return key
 
 
+async def always() -> None:
+    """Nobody else may write there."""
+
+
 class TagsKept(Enum):
     """What becomes of an object's tags."""
 
@@ -153,6 +159,7 @@ class Manner:
     `objects` are worked on at once; their buffered bytes stay below `memory_bytes` together.
     `part_bytes` is the part size where Ferryline is free to choose. `changed_rounds` is how often one
     object may change at the source before it fails. `rename` maps a source key to the destination's.
+    `may_write` is asked before everything that cannot be taken back: deletes, and the ends of uploads.
     """
 
     run_id: str
@@ -167,3 +174,4 @@ class Manner:
     tags: TagsKept = TagsKept.WHERE_POSSIBLE
     rename: Callable[[bytes], bytes] = same_key
     changed_rounds: int = 3
+    may_write: MayWrite = always

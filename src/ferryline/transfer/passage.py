@@ -3,13 +3,14 @@
 Made by `carry`; the lanes get it. Only counters change in a `Passage` and a `Trip`.
 """
 
+import re
 from dataclasses import dataclass, field, replace
 
 from ferryline import errors
 from ferryline.model import digest, span
 from ferryline.model.action import Copy
 from ferryline.model.digest import Algorithm, Digest
-from ferryline.model.entry import Entry, Token
+from ferryline.model.entry import Entry, Stat, Token
 from ferryline.model.key import printable
 from ferryline.storage.capabilities import Support
 from ferryline.storage.store import ALWAYS, Condition
@@ -24,6 +25,7 @@ from ferryline.transfer.refusals import Refusals
 from ferryline.transfer.tagging import Tagging
 
 _SECOND = 1_000_000_000
+_COMPRESSED = {"gzip", "x-gzip", "br", "deflate", "zstd"}
 
 
 @dataclass(slots=True)
@@ -107,6 +109,28 @@ def changed(entry: Entry, place: str, why: str) -> errors.ObjectChanged:
         advice="it is looked at again",
         key=entry.key,
         place=place,
+    )
+
+
+def other_size(entry: Entry, stat: Stat, place: str, size_bytes: int) -> errors.FerrylineError:
+    """Not as many bytes came as were listed: the object changed, unless the answer names the very state that
+    was listed. What makes such an answer smaller is a proxy that compresses, and it will do so again."""
+    etag, encoding = entry.token.etag, ""
+    if stat.metadata is not None:
+        encoding = stat.metadata.system.get("content-encoding", "").lower()
+    why = f"{size_bytes} bytes came of {entry.size_bytes}"
+    if (
+        etag is None
+        or stat.entry.token.etag != etag
+        or not _COMPRESSED & set(re.findall(r"[\w-]+", encoding))
+    ):
+        return changed(entry, place, why)
+    return errors.EndpointFailed(
+        f"{printable(entry.key)} in {place} came compressed ({encoding}) although nobody asked for it: {why}",
+        advice="a proxy on the way compresses answers: turn that off for S3, or go around it",
+        key=entry.key,
+        place=place,
+        kind="transparent-compression",
     )
 
 

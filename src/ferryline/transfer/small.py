@@ -15,7 +15,7 @@ from ferryline.storage.store import Pin, Received, Writing, Written
 from ferryline.transfer import carried, digesting
 from ferryline.transfer.claims import CLAIM_BYTES_MIN
 from ferryline.transfer.digesting import Sums
-from ferryline.transfer.passage import Passage, Trip, changed, condition, digest_of, refused
+from ferryline.transfer.passage import Passage, Trip, condition, digest_of, other_size, refused
 from ferryline.transfer.settle import Found, Sent, settle
 
 _PLAIN = (None, "AES256")
@@ -49,7 +49,7 @@ async def _read(passage: Passage, trip: Trip) -> Received:
         trip.bytes_read += size_bytes
         passage.motion.read(size_bytes)
     if size_bytes != entry.size_bytes:
-        raise changed(entry, source.place, f"{size_bytes} bytes came of {entry.size_bytes}")
+        raise other_size(entry, received.stat, source.place, size_bytes)
     return received
 
 

@@ -98,3 +98,33 @@ async def test_somebody_elses_lock_in_its_place_is_noticed_at_the_next_renewal()
         with pytest.raises(errors.LockHeld):
             mine.check(clock.now())
     assert (await lock.read(shelf)).lock.run_id == "other"
+
+
+async def test_a_lock_that_a_person_removed_is_missed_at_the_next_look_long_before_it_is_renewed():
+    shelf, clock = Shelf(MemoryStore()), Hands()
+    async with lock.held(shelf, wanted("first"), clock, nobody_is_gone) as mine:
+        await mine.confirm(clock)
+        await lock.remove(shelf)
+        async with lock.held(shelf, wanted("second", 2), clock, nobody_is_gone):
+            mine.check(clock.now())  # it cannot know yet
+            await mine.confirm(clock)  # it looked a moment ago
+            clock.at += timedelta(seconds=lock.LOOK_SECONDS)
+            with pytest.raises(errors.LockHeld, match=r"process 2\) took it"):
+                await mine.confirm(clock)
+            with pytest.raises(errors.LockHeld):
+                mine.check(clock.now())
+
+
+async def test_looks_at_the_lock_do_not_grow_with_what_is_deleted():
+    class Counting(MemoryStore):
+        looks = 0
+
+        async def read(self, key, *more):
+            type(self).looks += 1
+            return await super().read(key, *more)
+
+    shelf, clock = Shelf(Counting()), Hands()
+    async with lock.held(shelf, wanted("first"), clock, nobody_is_gone) as mine:
+        before = Counting.looks
+        await asyncio.gather(*(mine.confirm(clock) for _ in range(500)))
+        assert Counting.looks == before + 1

@@ -5,7 +5,7 @@ import pytest
 from ferryline import errors
 from ferryline.model.outcome import Deleted, Failed, Spared
 from ferryline.storage.capabilities import Support
-from tests.unit.transfer.ground import Scripted, bodies, delete_candidates, deletions, put
+from tests.unit.transfer.ground import Scripted, bodies, delete_candidates, deletions, manner, put
 
 
 async def both(*keys):
@@ -85,3 +85,26 @@ async def test_a_source_that_refuses_every_look_stops_the_run_with_nothing_delet
     with pytest.raises(errors.CredentialsRefused):
         await deletions(candidates, source, destination)
     assert len(bodies(destination)) == 60
+
+
+class Lost:
+    """A lock that is lost after it was asked so often."""
+
+    def __init__(self, after):
+        self.left = after
+
+    async def __call__(self):
+        self.left -= 1
+        if self.left < 0:
+            raise errors.LockHeld("another run took it", kind="fenced")
+
+
+async def test_who_has_lost_the_lock_stops_before_the_next_delete():
+    keys = [b"%02d" % number for number in range(30)]
+    source, destination, candidates = await both(*keys)
+
+    with pytest.raises(errors.LockHeld):
+        await deletions(candidates, source, destination, manner(objects=1, may_write=Lost(after=3)))
+
+    assert destination.calls == {"delete": 3}
+    assert sorted(bodies(destination)) == keys[3:]

@@ -174,6 +174,22 @@ async def test_an_end_that_fails_is_a_warning_and_stays_for_the_next_run():
     assert clean(destination)
 
 
+async def test_who_has_lost_the_lock_ends_no_upload():
+    source, destination = await scene()
+    await left(source, destination, 1)
+    uploads = list(destination.held.uploads)
+
+    async def lost():
+        raise errors.LockHeld("another run took it", kind="fenced")
+
+    leftovers = await sweep(destination, manner(may_write=lost))
+    with pytest.raises(errors.LockHeld):
+        await leftovers.clear()
+
+    assert list(destination.held.uploads) == uploads
+    assert any(map(intents_only, destination.held.objects)), "the run that has the lock finds it"
+
+
 async def test_a_forged_intent_can_end_at_most_one_upload_of_its_own_key():
     source, destination = await scene()
     other = await MemoryStore(destination.held).create_upload(b"precious", Layout(5, 5), Writing())

@@ -19,7 +19,9 @@ from ferryline.pipeline import border, loop, shelves
 from ferryline.pipeline import ends as opening_ends
 from ferryline.pipeline.dataset import DatasetTask, Replica
 from ferryline.pipeline.inspection import Inspection
-from ferryline.pipeline.published.proofreading import Proofreading
+from ferryline.pipeline.published.pins import Pins
+from ferryline.pipeline.published.proofreading import Proofreading, Proven
+from ferryline.pipeline.roll import Roll, Upto
 from ferryline.pipeline.run import Frame, Run
 from ferryline.pipeline.shelves import OpenReplica
 from ferryline.pipeline.syncing import publication, seeding
@@ -86,7 +88,6 @@ class _Visit:
         self.found = Inspection()
         self.snapshot: str | None = None
         self.withdrawn = False
-        self._bad: set[bytes] = set()
 
     async def pay(self) -> None:
         """Look, and distrust what is bad."""
@@ -117,24 +118,25 @@ class _Visit:
         self.snapshot = current.snapshot
         why = await self._documents(there, tenure.last)
         manifest, receipt = tenure.last.manifest, tenure.last.receipt
-        if manifest is not None and receipt is not None:
-            proofreading = Proofreading(
-                there.store,
-                ends.destination_listing,
-                self._sample,
-                self._run.around.pressure.objects,
-                self.found,
-            )
-            try:
-                await proofreading.compare(there.shelf, manifest, receipt)
-            except (errors.ObjectMissing, errors.DigestMismatch) as damage:
-                why = why or self._damaged(damage)
-            self._bad = proofreading.bad
-            if self._bad:
-                count = len(self._bad)
-                why = f"verify found {count} object{'s' if count > 1 else ''} that are not what was proven"
-        if why:
-            await self._distrust(there, tenure, why)
+        with Roll(self._run.state.folder) as bad:
+            if manifest is not None and receipt is not None:
+                proofreading = Proofreading(
+                    there.store,
+                    ends.destination_listing,
+                    self._sample,
+                    self._run.around.pressure.objects,
+                    self.found,
+                )
+                pins = Pins(there.store, receipt, self._run.recorder.warn)
+                try:
+                    await proofreading.compare(Proven(there.shelf, manifest, receipt), pins, bad)
+                except (errors.ObjectMissing, errors.DigestMismatch) as damage:
+                    why = why or self._damaged(damage)
+            if bad.count:
+                objects = f"{bad.count} object{'s' if bad.count > 1 else ''}"
+                why = f"verify found {objects} that are not what was proven"
+            if why:
+                await self._distrust(there, tenure, why, bad)
 
     async def _documents(self, there: OpenReplica, last: publication.Before) -> str:
         """Why the snapshot's own documents cannot be believed, or an empty string."""
@@ -154,26 +156,28 @@ class _Visit:
         )
         return damage.message
 
-    async def _distrust(self, there: OpenReplica, tenure: Tenure, why: str) -> None:
+    async def _distrust(self, there: OpenReplica, tenure: Tenure, why: str, bad: Roll) -> None:
         place = self._replica.location.identity
         seeding.differ(self._run.memory, place)
-        if self._bad:
-            self._run.ledger().distrust(self._bad)
+        if bad.count:
+            self._run.ledger().distrust(bad.keys())
         await tenure.write()
-        receipt = await self._rewritten(there, tenure.last.receipt, why)
+        receipt = await self._rewritten(there, tenure.last.receipt, why, bad)
         done = await publish.disown(there.shelf, tenure.writer, self.snapshot or "", why, receipt)
         self.withdrawn = done.written
 
-    async def _rewritten(self, there: OpenReplica, receipt: Receipt | None, why: str) -> Receipt | None:
+    async def _rewritten(
+        self, there: OpenReplica, receipt: Receipt | None, why: str, bad: Roll
+    ) -> Receipt | None:
         """The receipt with the bad objects marked; None where it cannot be read to be marked."""
         if receipt is None:
             return None
         evidence: Counter[str] = Counter()
-        bad = pa.array(sorted(self._bad), pa.binary())
+        marks = Upto(bad.batches())
 
         async def marked() -> AsyncIterator[pa.RecordBatch]:
             async for rows in every_row(there.shelf, receipt.index):
-                is_bad = pc.is_in(rows.column("key"), bad)
+                is_bad = pc.is_in(rows.column("key"), marks.take(rows.column("key")[-1].as_py()))
                 words = pc.if_else(is_bad, DISTRUSTED, rows.column("evidence"))
                 for word in pc.value_counts(words):
                     evidence[word["values"].as_py()] += word["counts"].as_py()

@@ -2,12 +2,13 @@
 
 `checkup` calls it for `verify DATASET`. The source is not needed: the manifest says what every object
 hashes to, the receipt which state was proven. Files, states that are no longer those of the receipt, and
-the share that `--deep` asks for are read.
+the share that `--deep` asks for are read. Memory holds a chunk of the snapshot and a page of each listing.
 """
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -22,10 +23,11 @@ from ferryline.model.finding import Match, Mismatch, Trouble
 from ferryline.model.key import KeyRange
 from ferryline.model.page import LISTING
 from ferryline.pipeline.inspection import Inspection
-from ferryline.snapshot.load import Loader
+from ferryline.pipeline.published.pins import Pins
+from ferryline.pipeline.roll import Roll
+from ferryline.snapshot import rollback
 from ferryline.snapshot.manifest import Manifest
 from ferryline.snapshot.receipt import Receipt
-from ferryline.snapshot.rows import CONTENT, PROOFS
 from ferryline.snapshot.shelf import Shelf
 from ferryline.storage.store import Lists
 from ferryline.storage.wrap.stack import DressedStore
@@ -37,7 +39,8 @@ _STATE = ("etag", "modified_ns", "change_ns", "inode")
 
 
 class Proofreading:
-    """One look at one replica. Counts and findings go to `found`; `bad` are the keys not proven equal."""
+    """One look at one replica. Counts and findings go to `found`, the keys that are not proven equal to a
+    `Roll`."""
 
     def __init__(
         self, store: DressedStore, listing: Lists, sample: Sample, objects: int, found: Inspection
@@ -47,32 +50,28 @@ class Proofreading:
         self._sample = sample
         self._slots = asyncio.Semaphore(max(1, objects))
         self._found = found
-        self.bad: set[bytes] = set()
 
-    async def compare(self, shelf: Shelf, manifest: Manifest, receipt: Receipt) -> None:
+    async def compare(self, proven: "Proven", pins: Pins, bad: Roll) -> None:
         """Every object of the snapshot. Raises ObjectMissing or DigestMismatch for its own documents, and
         RunStopped where the replica cannot be listed."""
         async with contextlib.aclosing(walk.checked(self._listing, KeyRange())) as pages:
-            await self._compare(shelf, manifest, receipt, _Listed(pages))
+            listed = _Listed(pages)
+            async for rows, proof in rollback.paired(proven.shelf, proven.manifest, proven.receipt):
+                there = await listed.among(rows.column("key"))
+                self._found.source_objects += rows.num_rows
+                unseen = await pins.unseen(proof)
+                bad.add(await self._chunk(rows, proof, there, unseen))
+            self._found.destination_objects = await listed.count()
 
-    async def _compare(self, shelf: Shelf, manifest: Manifest, receipt: Receipt, listed: "_Listed") -> None:
-        content, proofs = Loader(shelf, CONTENT), Loader(shelf, PROOFS)
-        for (after, chunk), (_, proven) in zip(manifest.index.spans(), receipt.index.spans(), strict=True):
-            rows, proof = await content.rows(chunk, after), await proofs.rows(proven, after)
-            if not rows.column("key").equals(proof.column("key")):
-                raise errors.DigestMismatch(
-                    f"the receipt in {shelf.store.place} proves other keys than its manifest lists",
-                    advice="run sync: it writes both anew",
-                    place=shelf.store.place,
-                )
-            there = await listed.upto(chunk.upto)
-            self._found.source_objects += rows.num_rows
-            await self._chunk(rows, proof, there)
-        self._found.destination_objects = await listed.count()
-
-    async def _chunk(self, rows: pa.RecordBatch, proof: pa.RecordBatch, there: pa.RecordBatch) -> None:
+    async def _chunk(
+        self, rows: pa.RecordBatch, proof: pa.RecordBatch, there: pa.RecordBatch, unseen: frozenset[bytes]
+    ) -> pa.Array:
+        """The keys of one chunk that are not proven equal, ascending."""
         place = pc.index_in(rows.column("key"), there.column("key"))
         stands = _stands(there.take(place), rows, proof)
+        if unseen:
+            doubted = pc.is_in(rows.column("key"), pa.array(sorted(unseen), pa.binary()))
+            stands = pc.and_not(stands, doubted)
         if self._store.capabilities.hashes_locally:
             read = pa.array([True] * rows.num_rows)
         else:
@@ -83,22 +82,32 @@ class Proofreading:
         names = ("key", "size", "digest")
         wanted = rows.filter(read)
         seen = there.take(place).filter(read)
-        pairs = zip(*(wanted.column(name).to_pylist() for name in names), seen.to_pylist(), strict=True)
+        versions = proof.column("version_id").filter(read).to_pylist()
+        columns = (wanted.column(name).to_pylist() for name in names)
         async with asyncio.TaskGroup() as group:
-            for key, size, told, row in pairs:
-                group.create_task(self._one(key, size, digest.parse(told.decode()), row))
+            looks = []
+            for key, size, told, version, row in zip(*columns, versions, seen.to_pylist(), strict=True):
+                one = _Wanted(key, size, digest.parse(told.decode()), version if key in unseen else None)
+                looks.append(group.create_task(self._one(one, row)))
+        good = pa.array([one.result() for one in looks], pa.bool_())
+        return wanted.column("key").filter(pc.invert(good))
 
-    async def _one(self, key: bytes, size: int, wanted: Digest, row: dict[str, Any]) -> None:
+    async def _one(self, wanted: "_Wanted", row: dict[str, Any]) -> bool:
+        """Whether it is as it was proven."""
         async with self._slots:
-            finding = await self._look(key, size, wanted, row)
+            finding = await self._look(wanted, row)
         if isinstance(finding, Match):
             self._found.match(finding)
-        else:
-            self._found.mismatch(finding)
-            self.bad.add(key)
+            return True
+        self._found.mismatch(finding)
+        return False
 
-    async def _look(self, key: bytes, size: int, wanted: Digest, row: dict[str, Any]) -> Match | Mismatch:
+    async def _look(self, proven: "_Wanted", row: dict[str, Any]) -> Match | Mismatch:
+        key, size, wanted = proven.key, proven.size_bytes, proven.digest
         try:
+            if proven.unseen_version and await self._store.head(key, proven.unseen_version) is None:
+                detail = f"its version {proven.unseen_version}, which the receipt pins, is gone"
+                return Mismatch(key, Trouble.MISSING, detail, _REPAIR)
             if row["key"] is None:
                 stat = await self._store.head(key)
                 if stat is None:
@@ -150,6 +159,25 @@ def _stands(there: pa.RecordBatch, rows: pa.RecordBatch, proof: pa.RecordBatch) 
     return pc.fill_null(same, fill_value=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """A snapshot at a replica, by its documents."""
+
+    shelf: Shelf
+    manifest: Manifest
+    receipt: Receipt
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What an object has to be. `unseen_version` is pinned, and was not among the versions listed."""
+
+    key: bytes
+    size_bytes: int
+    digest: Digest
+    unseen_version: str | None = None
+
+
 class _Listed:
     """A replica's listing, taken up to a key at a time."""
 
@@ -159,19 +187,21 @@ class _Listed:
         self._ended = False
         self._taken = 0
 
-    async def upto(self, key: bytes) -> pa.RecordBatch:
-        """Every listed object up to `key` that was not given yet, Ferryline's own left out."""
+    async def among(self, keys: pa.Array) -> pa.RecordBatch:
+        """What is listed of these keys, which ascend from call to call. Others that lie before the last of
+        them, of which there may be any number, are counted and not held."""
         taken: list[pa.RecordBatch] = []
+        last = keys[-1]
         while True:
-            inside = pc.sum(pc.less_equal(self._held.column("key"), pa.scalar(key, pa.binary()))).as_py() or 0
-            taken.append(self._held.slice(0, inside))
+            inside = pc.sum(pc.less_equal(self._held.column("key"), last)).as_py() or 0
+            passed = self._held.slice(0, inside)
+            self._taken += inside
+            taken.append(passed.filter(pc.is_in(passed.column("key"), keys)))
             self._held = self._held.slice(inside)
             if self._held.num_rows or not await self._more():
                 break
         rows = pa.Table.from_batches(taken, schema=LISTING).combine_chunks().to_batches()
-        found = rows[0] if rows else taken[0]
-        self._taken += found.num_rows
-        return found
+        return rows[0] if rows else taken[0]
 
     async def count(self) -> int:
         """How many objects were listed, once everything is."""

@@ -13,6 +13,7 @@ from ferryline.pipeline.candidates import Candidates
 from ferryline.pipeline.copying import CopyRun, PassState
 from ferryline.pipeline.ends import Ends
 from ferryline.pipeline.remembering import Remembering
+from ferryline.pipeline.roll import Roll
 from ferryline.pipeline.syncing import proofs, publication, seeding
 from ferryline.pipeline.syncing.tenure import Tenure
 from ferryline.policy.options import PreserveDeletedFiles, VerifyMode
@@ -104,6 +105,7 @@ class Issuing:
 
     async def _publish(self) -> None:
         await self._tenure.write()
+        await self._tenure.promise()
         entry = self._tenure.current
         whole = entry is None or not entry.eligible or not await self._is_whole(entry.snapshot)
         ledger = self._run.ledger()
@@ -117,17 +119,18 @@ class Issuing:
         ledger = self._run.ledger()
         made = await making.make(ledger, self._copying.consistency, self._tenure.keeping, self._versions)
         expected = self._state.listed - len(self._state.vanished)
-        if made.manifest.index.rows != expected and self._state.first:
+        if made.manifest.index.rows != expected:
             raise errors.BrokenInvariant(
                 f"{made.manifest.index.rows} objects are proven in {self._there.store.place} and {expected} "
                 "were listed: nothing was published"
             )
-        gone = await making.removed(made)
-        if gone:
-            self._copying.delete_guard(self._tenure.last.rows, self._state).check(
-                len(gone), self._ends.source.place
-            )
-            await making.doubt(gone)
+        with Roll(self._run.state.folder) as gone:
+            async for keys in making.removed(made):
+                gone.add(keys)
+            if gone.count:
+                caps = self._copying.delete_guard(self._tenure.last.rows, self._state)
+                caps.check(gone.count, self._ends.source.place)
+                await making.doubt(gone.keys())
         now = self._tenure.now()
         announced = await making.publish(self._tenure.writer, made, now)
         self.published_at = now

@@ -59,7 +59,6 @@ class Lane:
         self.task = task
         self.there = there
         self.replica = there.replica
-        self.copying = CopyRun(run)
         self.stopped: errors.FerrylineError | None = None
         self.state = PassState(Coverage(there.store.place, ()), Candidates())
         self._sharing = sharing
@@ -75,6 +74,7 @@ class Lane:
         )
         self._ends = opening_ends.joined(sharing.source, there.store, run.opening(), *endpoints)
         self.tenure = Tenure(run, task, there, self._ends)
+        self.copying = CopyRun(run, self.tenure.confirm)
         self.issuing = Issuing(self.tenure, self.copying, self._ends)
 
     # -- looking ----------------------------------------------------------------------------------

@@ -5,8 +5,9 @@ snapshot held and the listing lacks is looked for once more at the source.
 """
 
 import asyncio
+import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -17,6 +18,7 @@ import pyarrow.compute as pc
 from ferryline import errors
 from ferryline.model.entry import Entry, Token
 from ferryline.model.key import printable
+from ferryline.model.page import DISTRUSTED
 from ferryline.model.run import Consistency
 from ferryline.pipeline.dataset import DatasetTask
 from ferryline.pipeline.reports import Reports
@@ -32,6 +34,7 @@ from ferryline.snapshot.receipt import Holder, Keeping, Receipt
 from ferryline.snapshot.rows import CONTENT, PROOFS
 from ferryline.state.ledger import Ledger
 from ferryline.storage.wrap.stack import DressedStore
+from ferryline.transfer.crew import crew
 
 LOOKS_AT_ONCE = 64
 
@@ -196,32 +199,30 @@ class Publication:
     def _index(self, document: Manifest | Receipt | None) -> Index | None:
         return None if document is None or self._whole else document.index
 
-    async def removed(self, made: Made) -> list[bytes]:
-        """The keys of the last snapshot that this one lacks, as far as the filters still select them."""
+    async def removed(self, made: Made) -> AsyncIterator[pa.Array]:
+        """The keys of the last snapshot that this one lacks, as far as the filters still select them: some
+        at a time, ascending."""
         last = self._last.manifest
         if last is None or last.snapshot == made.manifest.snapshot:
-            return []
+            return
         shelf = self._there.shelf
         old, new = compare.Version(shelf, last.index), compare.Version(shelf, made.manifest.index)
-        gone: list[bytes] = []
         async for rows in compare.differences(old, new):
             keys = rows.filter(pc.equal(rows.column("change"), compare.Change.REMOVED.value)).column("key")
             if not self._task.filters.everything and len(keys):
                 keys = keys.filter(self._task.filters.selected(keys))
-            gone += keys.to_pylist()
-        return gone
+            if len(keys):
+                yield keys
 
-    async def doubt(self, keys: list[bytes]) -> None:
+    async def doubt(self, keys: Iterable[bytes]) -> None:
         """Look for each key at the source once more.
 
         Raises ListingUnbelievable where one is there: then the listing is no picture of the source.
         """
-        slots = asyncio.Semaphore(LOOKS_AT_ONCE)
 
         async def look(key: bytes) -> None:
-            async with slots:
-                if await self._source.head(key) is None:
-                    return
+            if await self._source.head(key) is None:
+                return
             raise errors.ListingUnbelievable(
                 f"{printable(key)} is in {self._source.place}, and its listing did not show it; "
                 "nothing was published and nothing deleted",
@@ -230,14 +231,19 @@ class Publication:
                 place=self._source.place,
             )
 
-        async with asyncio.TaskGroup() as group:
-            for key in keys:
-                group.create_task(look(key))
+        async with contextlib.aclosing(crew(_each(keys), look, LOOKS_AT_ONCE)) as looks:
+            async for _ in looks:
+                pass
 
     async def publish(self, writer: publish.Writer, made: Made, at: datetime) -> publish.Announced:
         """Make it current."""
         issue = publish.Issue(made.manifest, made.receipt, at, made.source)
         return await publish.publish(self._there.shelf, writer, issue)
+
+
+async def _each(keys: Iterable[bytes]) -> AsyncIterator[bytes]:
+    for key in keys:
+        yield key
 
 
 class _Versions:
@@ -264,7 +270,7 @@ class _Versions:
         if not self._keeps:
             return pa.nulls(count, pa.string())
         keys, etags = rows.column("key").to_pylist(), rows.column("destination_etag").to_pylist()
-        former = await self._upto(keys[-1])
+        former = await self._among(rows.column("key"))
         found: list[str | None] = []
         for key, etag in zip(keys, etags, strict=True):
             before = former.get(key)
@@ -290,15 +296,24 @@ class _Versions:
             )
         return stat.entry.token.version_id or "null"
 
-    async def _upto(self, key: bytes) -> dict[bytes, tuple[bytes | None, str | None]]:
+    async def _among(self, keys: pa.Array) -> dict[bytes, tuple[bytes | None, str | None]]:
+        """What the last receipt pins of these keys, which ascend from call to call. Of the others, of which
+        there may be any number, none is held; what a verification found bad is not believed."""
         taken: list[pa.RecordBatch] = []
+        last = keys[-1]
         while True:
-            inside = pc.sum(pc.less_equal(self._held.column("key"), pa.scalar(key, pa.binary()))).as_py() or 0
-            taken.append(self._held.slice(0, inside))
+            inside = pc.sum(pc.less_equal(self._held.column("key"), last)).as_py() or 0
+            passed = self._held.slice(0, inside)
+            wanted = pc.is_in(passed.column("key"), keys)
+            good = pc.not_equal(passed.column("evidence"), DISTRUSTED)
+            taken.append(passed.filter(pc.and_(wanted, good)))
             self._held = self._held.slice(inside)
             if self._held.num_rows or self._former is None:
                 break
-            following = await anext(self._former, None)
+            try:
+                following = await anext(self._former, None)
+            except (errors.ObjectMissing, errors.DigestMismatch):
+                following = None  # a receipt that cannot be read pins nothing: each object is looked at
             if following is None:
                 self._former = None
                 break

@@ -4,6 +4,7 @@
 nothing to learn; any other (a new machine every night) takes over what was proven.
 """
 
+from collections.abc import Iterator
 from typing import Protocol
 
 import pyarrow as pa
@@ -11,6 +12,7 @@ import pyarrow.compute as pc
 
 from ferryline import errors
 from ferryline.model.page import DISTRUSTED
+from ferryline.pipeline.roll import Upto
 from ferryline.pipeline.syncing import proofs
 from ferryline.snapshot import opening
 from ferryline.snapshot.head import Head
@@ -59,7 +61,7 @@ async def seed(shelf: Shelf, head: Head, ledger: Ledger, memory: Remembers, repl
             Loader(shelf, PROOFS),
             Loader(shelf, PROOFS),
         )
-        doubted = _distrusted(ledger)
+        doubted, doubts = Upto(_distrusted(ledger)), 0
         with ledger.update() as update:
             spans = zip(manifest.index.spans(), receipt.index.spans(), source.index.spans(), strict=True)
             for (after, chunk), (_, proof), (_, state) in spans:
@@ -69,14 +71,17 @@ async def seed(shelf: Shelf, head: Head, ledger: Ledger, memory: Remembers, repl
                 if not _alike(rows, of_source, of_replica):
                     return
                 rows = proofs.ledger(rows, of_source, of_replica)
-                if len(doubted):
+                bad = doubted.take(chunk.upto)
+                if len(bad):
                     # Found bad here and not proven since: no receipt that knew nothing of it says otherwise.
-                    rows = rows.filter(pc.invert(pc.is_in(rows.column("key"), doubted)))
+                    doubts += len(bad)
+                    rows = rows.filter(pc.invert(pc.is_in(rows.column("key"), bad)))
                 update.put(rows)
+            doubts += doubted.rest()
             update.commit()
     except (errors.ObjectMissing, errors.DigestMismatch, ValueError):
         return
-    if len(doubted):
+    if doubts:
         memory.remember_mount(mark_of(replica), entry.receipt)
         differ(memory, replica)
     elif receipt.index.root == entry.receipt:
@@ -94,12 +99,10 @@ def differ(memory: Remembers, replica: str) -> None:
     memory.remember_mount(published_mark_of(replica), "")
 
 
-def _distrusted(ledger: Ledger) -> pa.Array:
-    """The keys that a verification on this host found bad, and nobody has proven since."""
-    found = [
-        rows.column("key").filter(pc.equal(rows.column("evidence"), DISTRUSTED)) for rows in ledger.rows()
-    ]
-    return pa.concat_arrays([pa.array([], pa.binary()), *found])
+def _distrusted(ledger: Ledger) -> Iterator[pa.Array]:
+    """The keys that a verification on this host found bad, and nobody has proven since: ascending."""
+    for rows in ledger.rows():
+        yield rows.column("key").filter(pc.equal(rows.column("evidence"), DISTRUSTED))
 
 
 def _alike(*tables: pa.RecordBatch) -> bool:

@@ -76,6 +76,20 @@ class Tenure:
             )
         self.keeping = Keeping.VERSIONS if versioned else Keeping.LATEST
 
+    async def promise(self) -> None:
+        """Find out once more, before a receipt says that versions are kept: a bucket whose versioning was
+        suspended meanwhile has written some of them over, and will write over what is published now."""
+        before = self.keeping
+        if before is Keeping.LATEST:
+            return
+        await self.learn_keeping()
+        if self.keeping is not before:
+            self.run.recorder.warn(
+                f"{self.there.store.place} kept versions when this run began and keeps none now; what is "
+                "published can be read until the next overwrite, and older snapshots no more",
+                "switch the bucket's versioning on again, then run again",
+            )
+
     async def write(self, sample: Entry | None = None) -> None:
         """Get ready to write: find out what the endpoints honour and take the replica's lock, once.
 
@@ -115,6 +129,11 @@ class Tenure:
         if self._held is not None:
             self._held.check(self.now())
 
+    async def confirm(self) -> None:
+        """The same, asked of the replica itself. Before every delete, and before an upload is ended."""
+        if self._held is not None:
+            await self._held.confirm(self.run.around.clock)
+
     @property
     def writer(self) -> Writer:
         """Who writes the head. Raises LockHeld once the lock is no longer ours."""
@@ -124,12 +143,13 @@ class Tenure:
         return Writer(self.task.identity(self.there.replica), self._held.seen.lock.epoch)
 
     async def withdraw(self) -> None:
-        """Bar readers before the first byte that a snapshot needs is written over, where none is kept."""
+        """Bar readers before the first byte that a snapshot needs is written over, where none is kept; and
+        let whoever planned before find out that somebody wrote, also where this run never publishes."""
         if self._withdrawn or self.keeping is Keeping.VERSIONS:
             return
         self._withdrawn = True
         why = f"run {self.run.run_id} is writing over it"
-        await publish.withdraw(self.there.shelf, self.writer, why)
+        await publish.overwrite(self.there.shelf, self.writer, why)
 
     async def close(self) -> None:
         """Give both locks back. Safe to call twice."""
