@@ -68,6 +68,17 @@ def test_a_single_object_goes_into_a_folder_whose_url_has_options(strict, user, 
     assert strict.bucket("destination").keys() == [f"{where}a".encode()]
 
 
+@pytest.mark.parametrize("written", ["./there", "{folder}/there", "file://{folder}/there"])
+def test_a_single_object_goes_into_a_folder_that_is_there_as_with_cp(strict, user, written):
+    strict.bucket("source").put("a", b"1")
+    (user.folder / "there").mkdir()
+
+    said = user.run("copy", "--object", url(strict, "source", "a"), written.format(folder=user.folder))
+
+    assert said.code == 0, said.err
+    assert (user.folder / "there" / "a").read_bytes() == b"1"
+
+
 def test_a_location_alone_is_a_folder_for_a_single_object_and_no_object(strict, user):
     (user.folder / "ferryline.yaml").write_text(
         'version: 1\nlocations: {here: {url: "file:///' + str(user.folder)[1:] + '/there"}}\n', "utf-8"

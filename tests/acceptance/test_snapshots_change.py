@@ -211,6 +211,7 @@ def prunable(key):
 
 def test_prune_removes_what_no_kept_snapshot_needs_and_a_reader_still_reads(ground):
     first, second = ground.publish(ONE), ground.publish(TWO)
+    before = set(ground.server.bucket("versioned").keys())
 
     said = ground.run("snapshots", "prune", "images", "--older-than", "0s", "--json")
 
@@ -219,6 +220,10 @@ def test_prune_removes_what_no_kept_snapshot_needs_and_a_reader_still_reads(grou
         assert (answer["kept"], answer["dropped"]) == ([second], [first]), replica
         assert answer["files"] > 0
     assert [one["snapshot"] for one in listed(ground)["plain"]["snapshots"]] == [second]
+    versioned = ground.server.bucket("versioned")
+    gone = before - set(versioned.keys())
+    assert gone and all(prunable(key) for key in gone)
+    assert [key for key in gone if versioned.versions(key)] == [], "no version of what was pruned is kept"
     left = [key for key in ground.server.bucket("plain").keys() if prunable(key)]
     assert not [key for key in left if first.encode() in key]
     assert ground.run("snapshots", "show", "images", second, "--keys").out.count("\t") == 4

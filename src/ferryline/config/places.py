@@ -39,7 +39,16 @@ class Ground:
         """Where a single object goes: into a folder under its own name, or to the key that was written."""
         if location.names_folder(text) or (self._is_declared(text) and "/" not in text):
             return self.folder(text), key
+        if self._is_directory(text):
+            return self.folder(text), key  # as cp does: a file cannot be called like a folder that is there
         return self.single_object(text)
+
+    def _is_directory(self, text: str) -> bool:
+        """Whether `text` is a path of this host at which a directory lies."""
+        if self._is_declared(text) or "://" in text.removeprefix("file://"):
+            return False
+        path = text.removeprefix("file://")
+        return os.path.isdir(os.path.join(self.working_directory, path))
 
     def _is_declared(self, text: str) -> bool:
         """Whether `text` begins with the name of a location of the policy."""

@@ -172,3 +172,7 @@ class Issuing:
             await prune.prune(self._there.files, self._there.shelf, self._tenure.writer, stays, horizon)
         except (errors.ObjectMissing, errors.DigestMismatch) as damage:
             self._run.recorder.warn(f"old snapshots were not removed: {damage.message}", damage.advice)
+        except (errors.AccessRefused, errors.CredentialsRefused) as refusal:
+            self._run.recorder.warn(
+                f"files of old snapshots were not all removed: {refusal.message}", refusal.advice
+            )
