@@ -106,6 +106,7 @@ def test_a_plan_prices_the_service_and_the_proof(world, user):
         "HeadObject",
         "GetBucketVersioning",
     }
+    assert inner["requests_estimate"]["HeadObject"] == 32, "the digest of each object is asked of the source"
     lines = {item["what"]: item for item in inner["cost"]["items"]}
     assert any("DataSync" in what for what in lines)
     assert not [item for item in inner["cost"]["items"] if "us-east-1 to us-east-1" in item["what"]]

@@ -133,6 +133,17 @@ def test_a_service_that_stammers_is_asked_again(world, user):
     assert not world.service.failing["DescribeTaskExecution"], "the fault struck"
 
 
+def test_a_session_that_ends_while_an_execution_goes_on_is_renewed(world, user):
+    world.fill()
+    world.declare()
+    world.service.failing["DescribeTaskExecution"] = [(400, "ExpiredTokenException", "the token has expired")]
+
+    said = user.run("sync", NAME, "--json")
+
+    assert said.code == 0, said.err
+    assert not world.service.failing["DescribeTaskExecution"], "the fault struck"
+
+
 def test_an_object_that_datasync_spoiled_keeps_the_replica_unpublished(world, user):
     world.fill()
     world.declare()

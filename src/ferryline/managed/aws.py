@@ -14,6 +14,11 @@ from ferryline.model import place
 
 ATTEMPTS = 6
 
+EXPIRED = "credentials-expired"
+"""The kind of a refusal that new credentials of the same identity may mend."""
+
+_ENDED = frozenset({"ExpiredToken", "ExpiredTokenException"})
+
 _LATER = frozenset(
     {
         "Throttling",
@@ -41,8 +46,7 @@ _REFUSED = frozenset(
         "InvalidAccessKeyId",
         "SignatureDoesNotMatch",
         "InvalidSignatureException",
-        "ExpiredToken",
-        "ExpiredTokenException",
+        *_ENDED,
         "MissingAuthenticationToken",
         "OptInRequired",
         "403",
@@ -106,6 +110,7 @@ class Client:
                 f"{what}: {said}" if said else what,
                 advice=f"grant {_permission(self._label, operation)} to whoever runs this",
                 place=self._label,
+                kind=EXPIRED if code in _ENDED else "",
             )
         if code in _LATER or status >= 500 or status == 429:
             return errors.RetryLater(what, advice="run again", place=self._label, effect_possible=True)

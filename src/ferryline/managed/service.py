@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from ferryline import errors
 from ferryline.managed import aws
 from ferryline.managed.aws import Client
 from ferryline.managed.declared import Declared
@@ -24,7 +25,6 @@ class DataSync:
         self.region = region
         self._declared = declared
         self._client: Client | None = None
-        self._once: Client | None = None
 
     async def locations(self) -> dict[str, str]:
         """LocationUri by ARN."""
@@ -55,16 +55,22 @@ class DataSync:
 
     async def start(self, arn: str, overrides: Mapping[str, str | int]) -> str:
         """Start an execution, by a single request: a repeated one could start two. Its ARN."""
-        if self._once is None:
-            self._once = await aws.connect("datasync", self._declared, self.region, attempts=1)
+        once = await aws.connect("datasync", self._declared, self.region, attempts=1)
         wish: dict[str, Any] = {"TaskArn": arn}
         if overrides:
             wish["OverrideOptions"] = {camel(name): value for name, value in overrides.items()}
-        return str((await self._once.call("StartTaskExecution", **wish))["TaskExecutionArn"])
+        return str((await once.call("StartTaskExecution", **wish))["TaskExecutionArn"])
 
     async def _call(self, operation: str, **arguments: Any) -> dict[str, Any]:
         if self._client is None:
             self._client = await aws.connect("datasync", self._declared, self.region)
+        try:
+            return await self._client.call(operation, **arguments)
+        except errors.CredentialsRefused as refusal:
+            if refusal.kind != aws.EXPIRED:
+                raise
+        # An execution may outlive the session of the role that asks of it.
+        self._client = await aws.connect("datasync", self._declared, self.region)
         return await self._client.call(operation, **arguments)
 
     async def _pages(self, operation: str, field: str, **arguments: Any) -> list[dict[str, Any]]:

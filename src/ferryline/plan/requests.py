@@ -226,7 +226,8 @@ class Reckoning:
     def proof(self, destination_listed: int) -> Work:
         """Where a service moves the bytes: both sides compared before, and again after it has ended.
 
-        A HEAD on both sides for what no ETag can prove; bytes that have to be read are not foreseen.
+        A HEAD at the source for the digest of each object, and on the other side for what no ETag can prove;
+        bytes that have to be read are not foreseen.
         """
         habits, once = self._habits, Counter(self._asked)
         moved = self._copies.total()
@@ -241,8 +242,9 @@ class Reckoning:
                 again = max(again, pages_of(destination_listed + self._new))
             once[side, LIST, STANDARD] += again * (habits.passes if moved else habits.passes - 1) * asks
             for (parts, storage_class), count in self._copies.items():
-                if asks and (parts or not habits.etags_travel):
-                    billed_by = storage_class if side is Side.SOURCE else habits.storage_class
+                at_source = side is Side.SOURCE
+                if asks and (at_source or parts or not habits.etags_travel):
+                    billed_by = storage_class if at_source else habits.storage_class
                     once[side, "HeadObject", billed_by] += count
         passes = habits.passes + (moved > 0)
         listed_bytes = {side: count * passes for side, count in self._listing_bytes.items()}
