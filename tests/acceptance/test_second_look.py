@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from ferryline import errors
-from ferryline.pipeline import roll
+from ferryline.pipeline import candidates, pile
 from ferryline.pipeline.syncing.lane import Lane
 from ferryline.snapshot import publish
 from ferryline.snapshot import receipt as receipts
@@ -72,12 +72,14 @@ def test_an_object_that_vanishes_before_it_is_written_over_is_no_bug(world, user
 @pytest.fixture
 def small_batches(monkeypatch):
     """Keys go to disk after seven."""
-    monkeypatch.setattr(roll, "BATCH_KEYS", 7)
+    monkeypatch.setattr(pile, "HELD_ROWS", 7)
+    monkeypatch.setattr(candidates, "_CHUNK", 3)
     monkeypatch.setattr(ledger, "DISTRUST_KEYS", 7)
 
 
-def rolls(user):
-    return [path for path in user.state.rglob("roll-*")]
+def piles(user):
+    """What is kept on disk of what was too much for memory."""
+    return list(user.state.rglob("pile-*"))
 
 
 def test_many_keys_that_a_snapshot_loses_go_by_way_of_the_disk(world, user, small_batches):
@@ -94,7 +96,7 @@ def test_many_keys_that_a_snapshot_loses_go_by_way_of_the_disk(world, user, smal
     assert len(read_whole(world, "eu")) == 38
     looks = [one.key for one in world.requests("HeadObject") if one.bucket == "source"]
     assert {f"data/{number:04}".encode() for number in range(25)} <= set(looks), "each has its second look"
-    assert rolls(user) == []
+    assert piles(user) == []
 
 
 def test_a_key_that_only_the_listing_lost_is_found_among_many_that_are_gone(world, user, small_batches):
@@ -109,7 +111,7 @@ def test_a_key_that_only_the_listing_lost_is_found_among_many_that_are_gone(worl
     assert lost.fired and said.code == 4, said.err
     assert "its listing did not show it" in said.err
     assert head(world) == before
-    assert rolls(user) == []
+    assert piles(user) == []
 
 
 def test_many_bad_objects_are_all_distrusted_and_sent_again(world, user, small_batches):
@@ -128,7 +130,7 @@ def test_many_bad_objects_are_all_distrusted_and_sent_again(world, user, small_b
     run = user.run("sync", NAME, "--json").document["runs"][0]
     assert (run["exit_code"], run["files_transferred"]) == (0, 30)
     assert user.run("verify", NAME).code == 0
-    assert rolls(user) == []
+    assert piles(user) == []
 
 
 def test_a_receipt_that_does_not_fit_its_manifest_is_a_finding_and_is_written_anew(world, user):

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ferryline.testing.strict import BucketSettings, Encryption, Put, StrictServer
+from ferryline.testing.strict import BucketSettings, Encryption, Lie, Put, StrictServer
 from ferryline.testing.strict.fault import Fault, Flip, Short, Status
 from tests.datasets import NAME, data, own, read_whole, s3, write_policy
 
@@ -53,7 +53,10 @@ def one_failed(said, kind):
 # -- 21: a bit flips, and no checksum comes along ----------------------------------------------------
 
 
-KNOWN = {"by the ETag of one piece": Put()}
+KNOWN = {
+    "by the ETag of one piece": Put(),
+    "by the ETag of its parts": Put(part_bytes=8 * MIB),
+}
 
 
 @pytest.mark.parametrize("put", KNOWN.values(), ids=KNOWN)
@@ -90,6 +93,23 @@ def test_bits_that_flip_at_every_read_fail_their_object_and_nothing_is_published
         assert server.bucket("eu").get("data/07") is None and published(server) == []
         source.disarm()
         assert user.run("sync", NAME).code == 0
+
+
+def test_etags_of_parts_that_mean_nothing_cost_one_more_read_of_one_object(user):
+    with two() as (source, server):
+        source.lie(Lie.ETAG_NOT_MD5)
+        bodies = {f"data/large-{number}": os.urandom(17 * MIB) for number in range(3)}
+        source.bucket("source").put_many(bodies, Put(part_bytes=8 * MIB))
+        declare(user, source, server)
+
+        said = user.run("sync", NAME, "--json")
+
+        assert said.code == 0, said.err
+        read = said.document["runs"][0]["source_bytes_read"]
+        assert 4 * 17 * MIB < read < 4 * 17 * MIB + MIB
+        assert {
+            key: read_whole(server, "eu")[key.removeprefix(b"data/")] for key in map(str.encode, bodies)
+        } == {key.encode(): body for key, body in bodies.items()}
 
 
 # -- 24: a proxy compresses what it passes on --------------------------------------------------------

@@ -1,53 +1,74 @@
-"""Delete candidates, kept as columns until the listing is complete and the guards have spoken.
+"""What may be deleted, kept until the listing is complete and the guards spoke; on disk once it is much.
 
-Filled while pages come, emptied once by the delete phase. A hundred bytes a key instead of an object
-each, because a cap that was raised may let millions in.
+Filled while pages come, emptied once by the delete phase. A source whose listing comes back empty makes a
+candidate of every object there is, before any guard can say so.
 """
 
 from collections.abc import Callable, Iterator
-
-import pyarrow as pa
+from pathlib import Path
 
 from ferryline.model.action import Delete, Reason
 from ferryline.model.entry import Entry, Token
-from ferryline.model.page import listing_rows
+from ferryline.model.page import LISTING, listing_rows
+from ferryline.pipeline.pile import Pile
 
 _CHUNK = 4096
 
 
 class Candidates:
     """Keys that only the destination has. Nothing is deleted here. Markers come out first: they speak of
-    what is about to go."""
+    what is about to go. `close` it."""
 
-    def __init__(self, is_marker: Callable[[bytes], bool] | None = None) -> None:
+    def __init__(self, folder: Path, is_marker: Callable[[bytes], bool] | None = None) -> None:
         self._is_marker = is_marker
-        self._markers: list[Entry] = []
-        self._batches: list[pa.RecordBatch] = []
-        self._open: list[Entry] = []
+        self._markers = _Entries(folder)
+        self._others = _Entries(folder)
         self.count = 0
 
     def add(self, delete: Delete) -> None:
-        """Hold one candidate."""
+        """Hold one candidate. Raises DiskFailed."""
         self.count += 1
-        if self._is_marker is not None and self._is_marker(delete.key):
-            self._markers.append(delete.destination)
-            return
-        self._open.append(delete.destination)
-        if len(self._open) == _CHUNK:
-            self._batches.append(listing_rows(self._open))
-            self._open = []
+        marks = self._is_marker is not None and self._is_marker(delete.key)
+        (self._markers if marks else self._others).add(delete.destination)
 
     def take(self) -> Iterator[Delete]:
-        """Every candidate once, in the order they came; none is held afterwards."""
-        batches, last, markers = self._batches, self._open, self._markers
-        self._batches, self._open, self._markers, self.count = [], [], [], 0
-        for entry in markers:
-            yield Delete(entry, Reason.GONE_AT_SOURCE)
-        for batch in batches:
-            for row in batch.to_pylist():
-                yield Delete(_entry(row), Reason.GONE_AT_SOURCE)
-        for entry in last:
-            yield Delete(entry, Reason.GONE_AT_SOURCE)
+        """Every candidate once, in the order they came; none is held afterwards. Raises DiskFailed."""
+        self.count = 0
+        for entries in (self._markers, self._others):
+            for entry in entries:
+                yield Delete(entry, Reason.GONE_AT_SOURCE)
+            entries.close()
+
+    def close(self) -> None:
+        """Forget them, on disk too. Safe to call twice."""
+        self.count = 0
+        self._markers.close()
+        self._others.close()
+
+
+class _Entries:
+    """Entries as columns: a hundred bytes each instead of an object."""
+
+    def __init__(self, folder: Path) -> None:
+        self._pile = Pile(folder, LISTING)
+        self._open: list[Entry] = []
+
+    def add(self, entry: Entry) -> None:
+        self._open.append(entry)
+        if len(self._open) == _CHUNK:
+            self._pile.add(listing_rows(self._open))
+            self._open = []
+
+    def __iter__(self) -> Iterator[Entry]:
+        for batch in self._pile.batches():
+            for start in range(0, batch.num_rows, _CHUNK):
+                for row in batch.slice(start, _CHUNK).to_pylist():
+                    yield _entry(row)
+        yield from self._open
+
+    def close(self) -> None:
+        self._pile.close()
+        self._open = []
 
 
 def _entry(row: dict[str, object]) -> Entry:

@@ -6,7 +6,7 @@ stage yields to the next one and to the tally. An error that ends the run become
 
 import contextlib
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ferryline import errors, transfer
 from ferryline.listing.coverage import Coverage
@@ -28,7 +28,7 @@ from ferryline.verify import audit
 from ferryline.verify import prove as proving
 
 
-def _nobody(_key: bytes) -> None:
+def _nobody(_done: outcome.Outcome) -> None:
     """Nobody waits for a key to be done with."""
 
 
@@ -50,8 +50,8 @@ class PassState:
     """Objects that OverwriteMode NEVER left as they were, not proven equal."""
     forgotten: int = 0
     """Rows of the ledger that lost a side."""
-    vanished: list[bytes] = field(default_factory=list)
-    """Keys that were gone from the source when they were to be read."""
+    vanished: int = 0
+    """Objects that were gone from the source when they were to be read."""
     news: int = 0
     """Pairs proven same of which the ledger knew nothing."""
 
@@ -69,6 +69,7 @@ class CopyRun:
         self._task = run.task
         self._options = run.task.options
         self._may_write = may_write
+        self._held = Candidates(run.state.folder)
         self._probed = False
         self.leftovers: transfer.Leftovers | None = None
         self._guard = guard.TransferGuard(run.task.max_transfer_bytes)
@@ -85,7 +86,10 @@ class CopyRun:
                 mount = await opening.check_mount(ends.source, self._task, run.memory)
                 # Also where nothing will be copied: the next run ends what a dead one left.
                 self.leftovers = await transfer.sweep(ends.destination, self.manner())
-                await self._rounds(ends)
+                try:
+                    await self._rounds(ends)
+                finally:
+                    self._held.close()
                 if mount is not None:
                     run.memory.remember_mount(self._task.source.identity, mount)
 
@@ -143,11 +147,11 @@ class CopyRun:
     async def _work(self, view: scanning.View, remembering: Remembering, *, first: bool) -> PassState:
         ends = view.ends
         if self._task.object_key is not None:
-            state = PassState(Coverage(ends.destination.place, ()), Candidates(), first=first)
+            state = PassState(Coverage(ends.destination.place, ()), self._candidates(), first=first)
             steps = single.steps(view, self._task)
         else:
             ranges = await scanning.scope(view)
-            state = PassState(Coverage(ends.destination.place, ranges), Candidates(), first=first)
+            state = PassState(Coverage(ends.destination.place, ranges), self._candidates(), first=first)
             steps = scanning.scan(view, ranges, state.coverage)
         copies = self._copies(steps, ends, state, remembering)
         self._run.coverage = state.coverage
@@ -188,6 +192,12 @@ class CopyRun:
                     yield step
                 else:
                     self.fold(step, state, remembering)
+
+    def _candidates(self) -> Candidates:
+        """Those of a new pass; the last pass's are done with."""
+        self._held.close()
+        self._held = Candidates(self._run.state.folder)
+        return self._held
 
     def fold_skipped(self, ends: Ends, state: PassState) -> None:
         """What walks over file trees passed over."""
@@ -233,22 +243,22 @@ class CopyRun:
         copies: AsyncGenerator[action.Copy, None],
         ends: Ends,
         state: PassState,
-        through: Callable[[bytes], None] = _nobody,
+        through: Callable[[outcome.Outcome], None] = _nobody,
     ) -> AsyncGenerator[outcome.Transferred, None]:
-        """What arrived; failures and vanished objects are folded. `through` is told each key that is done
+        """What arrived; failures and vanished objects are folded. `through` is told of each that is done
         with, however it ended."""
         stage_ends = transfer.Ends(ends.source, ends.destination, origin.origin(self._task, ends))
         moving = transfer.transfer(copies, stage_ends, self.manner(), self.leftovers)
         async with contextlib.aclosing(copies), contextlib.aclosing(moving) as outcomes:
             async for done in outcomes:
-                through(done.key)
+                through(done)
                 if isinstance(done, outcome.Transferred):
                     state.drift += done.source.token != done.action.source.token
                     self.tally.transferred(done)
                     yield done
                 elif isinstance(done, outcome.Vanished):
                     state.drift += 1
-                    state.vanished.append(done.key)
+                    state.vanished += 1
                     self.tally.vanished(done)
                 elif isinstance(done, outcome.Failed):
                     self.tally.failed(done)

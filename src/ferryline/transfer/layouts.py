@@ -42,12 +42,14 @@ class Limits:
 class Shape:
     """A large source object as it will be read: what the look said, the state it saw, and the layout.
 
-    `stat` may be of the first part only, so its size is not the object's; `entry` is the whole.
+    `stat` may be of the first part only, so its size is not the object's; `entry` is the whole. `told` says
+    that the layout is the source's own by its word: then its ETag can be computed from what is read.
     """
 
     stat: Stat
     entry: Entry
     layout: Layout
+    told: bool = False
 
 
 def choose(size_bytes: int, etag: bytes | None, first_part_bytes: int | None, limits: Limits) -> Layout:
@@ -98,7 +100,11 @@ async def learn(passage: Passage, trip: Trip) -> Shape:
         _check_state(passage, entry, stat)
     layout = choose(entry.size_bytes, entry.token.etag, first_part_bytes, limits_of(passage))
     _refuse_unbuffered(passage, trip, layout)
-    return Shape(stat, Entry(entry.key, entry.size_bytes, stat.entry.token, entry.storage_class), layout)
+    whole = Entry(entry.key, entry.size_bytes, stat.entry.token, entry.storage_class)
+    told = first_part_bytes == layout.part_bytes and layout.count == digest.part_count(
+        entry.token.etag or b""
+    )
+    return Shape(stat, whole, layout, told=told)
 
 
 async def first_part(passage: Passage, entry: Entry) -> Stat | None:

@@ -40,14 +40,15 @@ class Leftovers:
         self._destination = destination
         self._manner = manner
         self._by_key: dict[bytes, list[Leftover]] = {}
-        for one in found:
+        for one in sorted(found, key=_age):
             self._by_key.setdefault(one.intent.key, []).append(one)
 
     def __len__(self) -> int:
         return sum(len(some) for some in self._by_key.values())
 
     def claim(self, key: bytes) -> list[Leftover]:
-        """The intents of one destination key: from now on the caller resumes or ends them."""
+        """The intents of one destination key, the newest first: the caller resumes or ends them, in this
+        order, because what a newer one ends is one candidate less for an older one."""
         return self._by_key.pop(key, [])
 
     async def end(self, leftover: Leftover) -> None:
@@ -65,11 +66,15 @@ class Leftovers:
 
     async def clear(self) -> None:
         """End every intent that nobody claimed. Called when all copies of the run are done."""
-        left = [one for some in self._by_key.values() for one in some]
+        left = list(self._by_key.values())
         self._by_key.clear()
-        async with aclosing(crew(_each(left), self.end, _AT_ONCE)) as ended:
+        async with aclosing(crew(_each(left), self._end_all, _AT_ONCE)) as ended:
             async for _ in ended:
                 pass
+
+    async def _end_all(self, of_one_key: list[Leftover]) -> None:
+        for one in of_one_key:
+            await self.end(one)
 
     async def _end(self, leftover: Leftover) -> None:
         intent = leftover.intent
@@ -112,6 +117,11 @@ class Leftovers:
             return bool(await self._destination.uploaded_parts(upload))
         except errors.ObjectMissing:
             return True  # gone meanwhile: nothing to end
+
+
+def _age(one: Leftover) -> tuple[int, int]:
+    """The newest first; of one moment, the one that saw more uploads before its own."""
+    return -one.modified_ns, -len(one.intent.before or ())
 
 
 async def sweep(destination: Store, manner: Manner) -> Leftovers:

@@ -68,6 +68,7 @@ async def _through(
             replaces=trip.against.replaces,
         )
         _compare(passage, trip, shape, sent)
+        await _doubt(passage, trip, shape, delivered, sent)
         written = await _complete(passage, opened, delivered, sent, writing)
         found = await _looked(passage, sent, written)
         await _tagged(passage, writing, found)
@@ -116,6 +117,39 @@ def _compare(passage: Passage, trip: Trip, shape: Shape, sent: Sent) -> None:
             key=trip.entry.key,
             place=source.place,
         )
+
+
+async def _doubt(passage: Passage, trip: Trip, shape: Shape, delivered: Delivered, sent: Sent) -> None:
+    """Read once more what, cut as the source was, does not have the source's ETag.
+
+    Parts that differ were damaged on the way, this time or the first: DigestMismatch. Twice the same bytes
+    are what the source keeps, and its ETags are opaque from then on: that costs one object of a run, as in
+    the small lane. A layout that was only guessed shows nothing.
+    """
+    source = passage.ends.source
+    if not shape.told or sent.etag == shape.entry.token.etag:
+        return
+    able = source.capabilities.etag_is_md5 in (Support.HONOURED, Support.UNKNOWN)
+    if not able or shape.stat.encryption not in (None, "AES256"):
+        return
+    async with passage.doubting:
+        if passage.part_etags_are_opaque:
+            return
+        again = await sending.read_again(passage, trip, shape)
+        numbers = [
+            str(number)
+            for number, (one, other) in enumerate(zip(delivered.sums, again, strict=True), start=1)
+            if one.md5 != other.md5
+        ]
+        if numbers:
+            raise errors.DigestMismatch(
+                f"{printable(trip.entry.key)} came from {source.place} twice, with other bytes each time "
+                f"(part {', '.join(numbers[:5])} of {len(again)})",
+                advice="check the network, then run again: nothing was put in its place",
+                key=trip.entry.key,
+                place=source.place,
+            )
+        passage.part_etags_are_opaque = True
 
 
 def _condition(passage: Passage, trip: Trip) -> Condition:

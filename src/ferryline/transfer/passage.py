@@ -3,6 +3,7 @@
 Made by `carry`; the lanes get it. Only counters change in a `Passage` and a `Trip`.
 """
 
+import asyncio
 import re
 from dataclasses import dataclass, field, replace
 
@@ -45,6 +46,10 @@ class Passage:
     server_side: ServerSide = field(init=False)
     etags_are_opaque: bool = field(init=False, default=False)
     """An object read twice alike was not what its ETag says: the source's ETags of MD5 form are none."""
+    part_etags_are_opaque: bool = field(init=False, default=False)
+    """The same of its ETags of the form that uploads in parts have."""
+    doubting: asyncio.Lock = field(init=False, default_factory=asyncio.Lock)
+    """Large objects are read a second time one after the other: the first may spare the others that."""
 
     def __post_init__(self) -> None:
         self.claims = Claims(self.ends.destination)

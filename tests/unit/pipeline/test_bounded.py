@@ -7,9 +7,11 @@ import pyarrow as pa
 import pytest
 
 from ferryline import errors
+from ferryline.model.action import Delete, Reason
 from ferryline.model.entry import Entry, Token
 from ferryline.model.page import LISTING, Page, listing_rows
-from ferryline.pipeline import roll
+from ferryline.pipeline import pile
+from ferryline.pipeline.candidates import Candidates
 from ferryline.pipeline.published import pins, proofreading
 from ferryline.pipeline.roll import Roll, Upto
 from ferryline.pipeline.syncing import publication
@@ -36,7 +38,7 @@ class Peak:
 
 
 def test_a_roll_of_many_keys_holds_one_batch_and_gives_all_back_in_order(tmp_path, monkeypatch):
-    monkeypatch.setattr(roll, "BATCH_KEYS", 1000)
+    monkeypatch.setattr(pile, "HELD_ROWS", 1000)
     peak = Peak()
     with Roll(tmp_path) as kept:
         for start in range(0, 200_000, 700):
@@ -62,9 +64,31 @@ def test_a_roll_refuses_keys_that_do_not_ascend(tmp_path):
 
 
 def test_a_roll_on_a_disk_that_is_gone_says_which(tmp_path, monkeypatch):
-    monkeypatch.setattr(roll, "BATCH_KEYS", 2)
+    monkeypatch.setattr(pile, "HELD_ROWS", 2)
     with Roll(tmp_path / "gone") as kept, pytest.raises(errors.DiskFailed, match="gone.*--state"):
         kept.add(names(0, 5))
+
+
+def test_candidates_for_deletion_are_on_disk_once_they_are_many_and_markers_come_first(tmp_path, monkeypatch):
+    monkeypatch.setattr(pile, "HELD_ROWS", 4096)
+    peak = Peak()
+    candidates = Candidates(tmp_path, lambda key: key.endswith(b"7"))
+    keys = [b"%09d" % number for number in range(100_000)]
+    for key in keys:
+        candidates.add(Delete(Entry(key, 1, Token(b"e" * 32, 1)), Reason.GONE_AT_SOURCE))
+    peak.look()
+    assert candidates.count == 100_000
+    assert any(tmp_path.iterdir()), "they must have gone to disk"
+
+    taken = []
+    for one in candidates.take():
+        taken.append(one.key)
+        if len(taken) % 5000 == 0:
+            peak.look()
+
+    assert taken == [one for one in keys if one[-1:] == b"7"] + [one for one in keys if one[-1:] != b"7"]
+    assert peak.bytes < 3 * MIB
+    assert candidates.count == 0 and not any(tmp_path.iterdir())
 
 
 def test_a_stream_of_keys_is_taken_up_to_a_key_at_a_time():

@@ -174,6 +174,19 @@ async def test_an_end_that_fails_is_a_warning_and_stays_for_the_next_run():
     assert clean(destination)
 
 
+async def test_of_two_uploads_of_one_key_without_an_answer_each_is_told_from_the_other():
+    source, destination = await scene()
+    destination.fail("create_upload", errors.RetryLater("lost", effect_possible=True), after=True, times=2)
+    destination.fail("uploaded_parts", errors.RetryLater("lost", effect_possible=True), times=2)
+
+    await run(source, destination)
+
+    assert len(destination.held.uploads) == 2, "two that nobody heard of"
+    destination.faults.clear()
+    await (await sweep(destination, manner())).clear()
+    assert clean(destination)
+
+
 async def test_who_has_lost_the_lock_ends_no_upload():
     source, destination = await scene()
     await left(source, destination, 1)

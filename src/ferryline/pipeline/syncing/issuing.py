@@ -41,7 +41,7 @@ class Issuing:
         self._there = tenure.there
         self._copying = copying
         self._ends = ends
-        self._state = PassState(Coverage(tenure.there.store.place, ()), Candidates())
+        self._state = PassState(Coverage(tenure.there.store.place, ()), Candidates(tenure.run.state.folder))
         self._versions: Mapping[bytes, str] = {}
 
     async def publish(self, state: PassState, versions: Mapping[bytes, str]) -> None:
@@ -118,7 +118,7 @@ class Issuing:
             self._copying.tally.counts.source_bytes_read += making.bytes_read
         ledger = self._run.ledger()
         made = await making.make(ledger, self._copying.consistency, self._tenure.keeping, self._versions)
-        expected = self._state.listed - len(self._state.vanished)
+        expected = self._state.listed - self._state.vanished
         if made.manifest.index.rows != expected:
             raise errors.BrokenInvariant(
                 f"{made.manifest.index.rows} objects are proven in {self._there.store.place} and {expected} "

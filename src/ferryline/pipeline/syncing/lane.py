@@ -60,7 +60,7 @@ class Lane:
         self.there = there
         self.replica = there.replica
         self.stopped: errors.FerrylineError | None = None
-        self.state = PassState(Coverage(there.store.place, ()), Candidates())
+        self.state = PassState(Coverage(there.store.place, ()), Candidates(run.state.folder))
         self._sharing = sharing
         self._tap = sharing.tap()
         self._itinerary = Itinerary((), run.state.folder)
@@ -87,6 +87,7 @@ class Lane:
     async def scan(self, *, first: bool) -> None:
         """List both sides and hold every copy and delete that follows from them. Nothing is written there."""
         self._itinerary.close()
+        self.state.candidates.close()
         self._listed_at = self.run.around.clock.now()
         ledger = self.run.ledger()
         view = self._view(ledger, first=first)
@@ -94,7 +95,8 @@ class Lane:
             remembering = Remembering(update)
             ranges = await scan.scope(view)
             coverage = Coverage(self._ends.destination.place, ranges)
-            state = self.state = PassState(coverage, Candidates(self._markers), first=first)
+            candidates = Candidates(self.run.state.folder, self._markers)
+            state = self.state = PassState(coverage, candidates, first=first)
             self._itinerary = Itinerary(ranges, self.run.state.folder)
             async with contextlib.aclosing(scan.scan(view, ranges, coverage)) as steps:
                 async for step in steps:
@@ -225,17 +227,19 @@ class Lane:
         ledger = self.run.ledger()
         with ledger.update() as update:
             remembering = Remembering(update)
-            arrivals = self.copying.arrivals(
-                self._copies(turns, convoys or {}), tapped, self.state, self._through
-            )
+
+            def through(done: outcome.Outcome) -> None:
+                self._sharing.done(self._tap, done.key)
+                if isinstance(done, outcome.Vanished):
+                    remembering.gone(done.key)
+
+            arrivals = self.copying.arrivals(self._copies(turns, convoys or {}), tapped, self.state, through)
             try:
                 if self.task.options.verify_mode is VerifyMode.NONE:
                     await _unproven(arrivals, remembering)
                 else:
                     await self.copying.prove(self._noted(arrivals), self._ends, remembering)
             finally:
-                for key in self.state.vanished:
-                    remembering.gone(key)
                 remembering.flush()
                 update.checkpoint()
             update.commit()
@@ -251,9 +255,6 @@ class Lane:
                     if copy.replaces is not None:
                         await self.tenure.withdraw()
                     yield copy
-
-    def _through(self, key: bytes) -> None:
-        self._sharing.done(self._tap, key)
 
     async def _noted(
         self, arrivals: AsyncGenerator[outcome.Transferred, None]
@@ -321,6 +322,7 @@ class Lane:
     async def close(self) -> None:
         """Give the locks back and forget the plan. Safe to call twice."""
         self._itinerary.close()
+        self.state.candidates.close()
         await self.tenure.close()
 
 

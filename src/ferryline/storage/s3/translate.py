@@ -17,10 +17,7 @@ from ferryline.storage.s3.refusal import Asked, Effect, Refusal, read_refusal
 _SKEW_MINUTES = 15
 """S3 refuses requests whose time is further off than this."""
 
-_KMS_ACTION = re.compile(r"\bkms:[A-Z]")
-"""S3 says AccessDenied also where a KMS key's policy denies: `not authorized to perform: kms:Decrypt`."""
 _KMS_KEY = re.compile(r"\barn:aws[a-z-]*:kms:[\w-]+:\d{12}:(?:key|alias)/[\w/-]+")
-
 Maker = Callable[[Asked, Refusal, Answer, datetime], errors.FerrylineError]
 
 
@@ -190,7 +187,7 @@ def _changed(asked: Asked, refusal: Refusal, answer: Answer, now: datetime) -> e
 def _access(asked: Asked, refusal: Refusal, answer: Answer, now: datetime) -> errors.FerrylineError:
     if not refusal.code and abs(_minutes_off(answer, now) or 0) >= _SKEW_MINUTES:
         return _skewed(asked, refusal, answer, now)  # HEAD has no body to say so in
-    if asked.key is not None and _KMS_ACTION.search(refusal.message):
+    if asked.key is not None and " kms:" in refusal.message:
         return _kms(asked, refusal, answer, now)
     permission = asked.permission or f"s3:{asked.operation}"
     if asked.key is None:
@@ -209,9 +206,9 @@ def _access(asked: Asked, refusal: Refusal, answer: Answer, now: datetime) -> er
 
 
 def _kms(asked: Asked, refusal: Refusal, answer: Answer, now: datetime) -> errors.FerrylineError:
-    header = answer.text(b"x-amz-server-side-encryption-aws-kms-key-id")
-    said = _KMS_KEY.search(refusal.message)
-    name = header or (said[0] if said else None) or asked.kms_key_id or "the object's KMS key"
+    said = _KMS_KEY.search(refusal.message)  # `not authorized to perform: kms:Decrypt on resource: arn:…`
+    name = (said[0] if said else asked.kms_key_id) or "the object's KMS key"
+    name = answer.text(b"x-amz-server-side-encryption-aws-kms-key-id") or name
     return errors.AccessRefused(
         f"{_said(asked, refusal)}; the key is {name}",
         key=asked.key,
