@@ -4,11 +4,13 @@ radosgw is started once, for all tests with its marker; xdist keeps them on one 
 binaries are missing they are skipped by name, and in CI that is a failure.
 """
 
+import glob
 import os
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,3 +121,50 @@ def rclone_s3(tmp_path_factory):
     yield Peer(f"http://127.0.0.1:{port}", "rclonetesting", "not-a-secret")
     process.terminate()
     process.wait(10)
+
+
+AS_POSTGRES = (
+    ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"] if os.geteuid() == 0 else []
+)
+
+
+def postgresql_binary(name: str) -> str:
+    places = [shutil.which(name), *sorted(glob.glob(f"/usr/lib/postgresql/*/bin/{name}"), reverse=True)]
+    found = next((place for place in places if place and os.access(place, os.X_OK)), None)
+    if found is None:
+        pytest.skip(f"PostgreSQL's {name} is not installed")
+    return found
+
+
+@pytest.fixture(scope="session")
+def postgresql_server():
+    """A real server in a folder of its own; the URL of its database, with a password in it."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed (extra: postgres)")
+    initdb, pg_ctl = postgresql_binary("initdb"), postgresql_binary("pg_ctl")
+    # Not below pytest's own folder: that one is closed to the user the server runs as.
+    with tempfile.TemporaryDirectory(prefix="postgresql-") as home:
+        if AS_POSTGRES:
+            shutil.chown(home, "postgres", "postgres")
+        data, port = os.path.join(home, "data"), free_port()
+        make = [initdb, "-D", data, "-U", "ferry", "-A", "trust", "-N", "-E", "UTF8", "--locale=C"]
+        options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories='' -c fsync=off"
+        start = [pg_ctl, "-D", data, "-w", "-l", os.path.join(home, "log"), "-o", options, "start"]
+        stop = [pg_ctl, "-D", data, "-m", "immediate", "-w", "stop"]
+        settings = {"check": True, "capture_output": True, "cwd": "/"}
+        subprocess.run([*AS_POSTGRES, *make], **settings)
+        subprocess.run([*AS_POSTGRES, *start], **settings)
+        try:
+            yield f"postgresql://ferry:hidden@127.0.0.1:{port}/postgres"
+        finally:
+            subprocess.run([*AS_POSTGRES, *stop], **settings)
+
+
+@pytest.fixture
+def postgresql(postgresql_server):
+    """The server with no table in it."""
+    import psycopg
+
+    with psycopg.connect(postgresql_server, autocommit=True) as connection:
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
+    return postgresql_server

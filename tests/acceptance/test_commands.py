@@ -87,7 +87,7 @@ def test_several_destinations_end_with_2_and_send_nothing(strict, pair, user):
         ("copy", "s3://source", "s3://source/inside"),
         ("copy", "s3://source?endpoint_url=file:///etc", "./a"),
         ("copy", "s3://source?endpoint_url=http://[::ffff:169.254.169.254]", "./a"),
-        ("copy", "s3://source", "./a", "--state", "postgresql://somewhere"),
+        ("copy", "s3://source", "./a", "--state", "mysql://somewhere"),
         ("verify", "s3://source", "./a", "--deep", "101"),
         ("sail",),
     ],

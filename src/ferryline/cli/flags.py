@@ -36,8 +36,9 @@ POLICY = _option(
 )
 STATE = _option(
     "--state",
-    metavar="DIR",
-    help="Where this host remembers; may be lost.  [default: the user's state folder]",
+    metavar="DIR|URL",
+    help="Where this host remembers; may be lost. A folder, sqlite:///FILE, or for several hosts "
+    "postgresql+psycopg://USER@HOST/DATABASE.  [default: FERRYLINE_STATE, or the user's state folder]",
 )
 JSON = _option("--json", "json_mode", is_flag=True, help="One JSON document on stdout, nothing else there.")
 EVENTS = _option("--events", metavar="FILE", help="Write one JSON event a line to FILE.")

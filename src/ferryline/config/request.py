@@ -191,8 +191,10 @@ def surroundings(
                 str(error), advice="set it, or give a default: ${env:NAME:-default}"
             ) from None
 
+    kept = around.state(state)
     return tasks.Surroundings(
-        state_folder=around.state_folder(state),
+        state_folder=kept.folder,
+        database_url=kept.database_url,
         resolve=resolve,
         emit=listeners.emit,
         report_folder=listeners.report_folder,

@@ -32,6 +32,9 @@ class Consistency(StrEnum):
 FENCING_LOCAL = "local"
 """One writer is kept by a lock on this host only."""
 
+FENCING_DATABASE = "database"
+"""One writer is kept among all hosts that share the state's database."""
+
 
 @dataclass(slots=True)
 class Counts:

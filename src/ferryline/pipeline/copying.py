@@ -28,6 +28,10 @@ from ferryline.verify import audit
 from ferryline.verify import prove as proving
 
 
+def _nothing() -> None:
+    """No lock is held that could be lost."""
+
+
 def _nobody(_done: outcome.Outcome) -> None:
     """Nobody waits for a key to be done with."""
 
@@ -73,6 +77,8 @@ class CopyRun:
         self._probed = False
         self.leftovers: transfer.Leftovers | None = None
         self._guard = guard.TransferGuard(run.task.max_transfer_bytes)
+        self.still_ours: Callable[[], None] = _nothing
+        """Raises LockHeld once the destination's lock is lost; asked before every write."""
         self.tally: Tally = run.tally
         self.consistency = Consistency.PER_OBJECT
 
@@ -81,7 +87,7 @@ class CopyRun:
         run = self._run
         run.begin()
         run.recorder.enter(Phase.LAUNCHING)
-        with run.state.lock(self._task.destinations[0].identity):
+        with run.state.lock(self._task.destinations[0].identity) as self.still_ours:
             async with opening.opened(self._task, run.opening()) as ends:
                 mount = await opening.check_mount(ends.source, self._task, run.memory)
                 # Also where nothing will be copied: the next run ends what a dead one left.
@@ -189,6 +195,7 @@ class CopyRun:
                         await probing.learn(ends, self._run.memory, step.source)
                     state.copies += 1
                     self.tally.counts.listed += not state.first
+                    self.still_ours()
                     yield step
                 else:
                     self.fold(step, state, remembering)
@@ -306,6 +313,7 @@ class CopyRun:
     async def _proven_absent(self, state: PassState) -> AsyncGenerator[action.Delete, None]:
         for candidate in state.candidates.take():
             if state.coverage.proves(candidate.key):
+                self.still_ours()
                 yield candidate
             else:
                 self.tally.spared(outcome.Spared(candidate, "its place was not listed to the end"))

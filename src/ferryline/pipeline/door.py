@@ -7,6 +7,7 @@ script wants the counts of a run that was cut off as much as of one that ended w
 import contextlib
 import tempfile
 from collections.abc import Coroutine, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
@@ -18,7 +19,7 @@ from ferryline.pipeline.inspection import Inspection
 from ferryline.pipeline.run import Run
 from ferryline.pipeline.task import Surroundings, Task
 from ferryline.report.facts import RunFacts, VerifyFacts
-from ferryline.state import State, open_state
+from ferryline.state import SQLITE, State, open_state
 from ferryline.verify.sample import Sample
 
 if TYPE_CHECKING:  # each command starts with what it needs
@@ -34,7 +35,7 @@ def copy(task: Task, around: Surroundings, way: "Way | None" = None) -> RunFacts
     Raises UserMistake for what is wrong before the run begins, and DiskFailed where the state folder
     cannot be used.
     """
-    with open_state(around.state_folder, around.clock) as state:
+    with remembered(around) as state:
         unordered: frozenset[str] = frozenset()
         while True:
             run = Run(task, around, state, unordered)
@@ -55,7 +56,7 @@ def sync(task: DatasetTask, around: Surroundings, wish: Wish) -> RunFacts:
     """
     from ferryline.pipeline.syncing.sync import Sync  # each command starts with what it needs
 
-    with open_state(around.state_folder, around.clock) as state:
+    with remembered(around) as state:
         unordered: frozenset[str] = frozenset()
         while True:
             run = Sync(task, around, state, wish, unordered)
@@ -80,6 +81,16 @@ def plan(task: Task, around: Surroundings, pricing: "Pricing") -> dict[str, Any]
                 unordered |= {stopped.place}
 
 
+def remembered(around: Surroundings) -> State:
+    """The state that these surroundings name, opened. Raises what `open_state` raises."""
+    return open_state(around.state_folder, around.clock, around.database_url)
+
+
+def _only_shared(url: str | None) -> str | None:
+    """A server's address; None for a file in a folder that is not there."""
+    return None if url is None or url.startswith(SQLITE) else url
+
+
 @contextlib.contextmanager
 def looked_into(around: Surroundings) -> Iterator[State]:
     """The state to read from; where there is none yet, an empty one that is thrown away."""
@@ -87,14 +98,15 @@ def looked_into(around: Surroundings) -> Iterator[State]:
         folder = around.state_folder
         if not _is_there(folder):
             folder = Path(closing.enter_context(tempfile.TemporaryDirectory(prefix="ferryline-plan-")))
-        yield closing.enter_context(open_state(folder, around.clock))
+            around = replace(around, state_folder=folder, database_url=_only_shared(around.database_url))
+        yield closing.enter_context(remembered(around))
 
 
 def verify(task: Task, around: Surroundings, sample: Sample) -> VerifyFacts:
     """Compare and repair nothing; `facts.stopped` holds what ended the verification early."""
     from ferryline.pipeline import verifying  # each command starts with what it needs
 
-    with open_state(around.state_folder, around.clock) as state:
+    with remembered(around) as state:
         unordered: frozenset[str] = frozenset()
         while True:
             run, found = Run(task, around, state, unordered), Inspection()
@@ -114,7 +126,7 @@ def verify_dataset(
     """
     from ferryline.pipeline.published.checkup import Checkup  # each command starts with what it needs
 
-    with open_state(around.state_folder, around.clock) as state:
+    with remembered(around) as state:
         checkup = Checkup(task, around, state, sample)
         loop.run(checkup.run(replicas))
         return tuple(checkup.facts)

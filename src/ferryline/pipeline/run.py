@@ -14,7 +14,7 @@ from ferryline import errors
 from ferryline.listing.coverage import Coverage
 from ferryline.listing.join import Remembers
 from ferryline.model import event
-from ferryline.model.run import Consistency
+from ferryline.model.run import FENCING_DATABASE, FENCING_LOCAL, Consistency
 from ferryline.pipeline import ends as opening_ends
 from ferryline.pipeline import scan
 from ferryline.pipeline.ends import Ends, Opening
@@ -160,10 +160,16 @@ class Run:
             stopped=stopped,
             report=self._report(),
             policy_digest=self.task.policy_digest,
+            fencing=self.fencing,
         )
         facts = self._record(facts)
         self.recorder.emit(event.RunEnded(self.run_id, facts.status.value, facts.exit_code))
         return facts
+
+    @property
+    def fencing(self) -> str:
+        """How one writer is kept where the endpoint compares nothing."""
+        return FENCING_DATABASE if self.state.is_shared else FENCING_LOCAL
 
     def destination(self, consistency: Consistency) -> DestinationFacts:
         """What the run came to at its destination, so far."""

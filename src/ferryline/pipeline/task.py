@@ -94,3 +94,5 @@ class Surroundings:
     pressure: Pressure = field(default_factory=Pressure)
     clock: clocks.Clock = field(default_factory=clocks.SystemClock)
     chance: random.Random = field(default_factory=random.SystemRandom)
+    database_url: str | None = field(default=None, repr=False)
+    """The database behind the state, where it is not the folder's own; it may hold a password."""

@@ -36,7 +36,7 @@ async def verify(run: Run, sample: Sample, found: Inspection) -> None:
     run.recorder.enter(Phase.VERIFYING)
     async with opening.opened(run.task, run.opening()) as ends:
         await opening.check_mount(ends.source, run.task, run.memory)
-        with run.state.lock(run.task.destinations[0].identity):
+        with run.state.lock_on_host(run.task.destinations[0].identity):
             ledger = run.ledger()
             with ledger.update() as update:
                 remembering = Remembering(update)

@@ -4,6 +4,6 @@ Called by `pipeline`. The only room with SQL. It stores facts and decides nothin
 object data ever come in, and losing all of it costs time, never correctness.
 """
 
-from ferryline.state.opening import State, open_state
+from ferryline.state.opening import SQLITE, State, open_state
 
-__all__ = ["State", "open_state"]
+__all__ = ["SQLITE", "State", "open_state"]

@@ -1,9 +1,13 @@
 """The state folder, opened: the one value through which other rooms remember.
 
-What costs time to load (SQLAlchemy, for PostgreSQL only) is loaded when it is first needed, and nothing is
-written before there is something to remember: looking makes an empty folder at most.
+With a database server the runs, what endpoints honour and the leases are shared by all hosts that name it;
+ledgers, and what speaks of them or of this host's disks, stay in the folder. What costs time to load
+(SQLAlchemy, for PostgreSQL only) is loaded when it is first needed, and nothing is written before there is
+something to remember: looking makes an empty folder at most.
 """
 
+import contextlib
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
@@ -22,13 +26,19 @@ if TYPE_CHECKING:
     from ferryline.state.runs import Runs
 
 
+SQLITE = "sqlite:///"
+
+
 class State:
     """What this host remembers. Made by `open_state`; a `with` ends its use, nothing stays open."""
 
-    def __init__(self, folder: Path, clock: Clock, database_url: str | None) -> None:
+    def __init__(
+        self, folder: Path, clock: Clock, name: str = disk.DATABASE_NAME, shared: "Database | None" = None
+    ) -> None:
         self.folder = folder
         self._clock = clock
-        self._database_url = database_url
+        self._name = name
+        self._shared = shared
 
     def __enter__(self) -> "State":
         return self
@@ -38,8 +48,30 @@ class State:
     ) -> None:
         """Nothing to give back: files and connections are opened for one use each."""
 
-    def lock(self, destination: str) -> AbstractContextManager[None]:
-        """Hold a destination on this host for a `with`. Raises LockHeld at once, naming who has it."""
+    @property
+    def is_shared(self) -> bool:
+        """Whether hosts share it, so that one writer is kept among all of them."""
+        return self._shared is not None
+
+    @contextlib.contextmanager
+    def lock(self, destination: str) -> Iterator[Callable[[], None]]:
+        """Hold a destination for a `with`: on this host, and among all that share the database.
+
+        What it gives is to be called before every write: it raises LockHeld once the lock is lost. Raises
+        LockHeld at once, naming who has it.
+        """
+        me = self._me()
+        with self.lock_on_host(destination):
+            if self._shared is None:
+                yield _kept
+                return
+            from ferryline.state import lease
+
+            with lease.held(lease.Lease(self._shared, destination, me, self._clock)) as mine:
+                yield mine.check
+
+    def lock_on_host(self, destination: str) -> AbstractContextManager[None]:
+        """The same on this host only, for whoever changes nothing but the ledger. Raises LockHeld."""
         path = self.folder / "locks" / f"{identity.hash_of(destination)}.lock"
         return held(path, destination, self._me())
 
@@ -56,49 +88,69 @@ class State:
 
     def capabilities(self, endpoint: str) -> str | None:
         """What a probe of the last week saw, as it was given, or None."""
-        return self._places.capabilities(endpoint)
+        return self._endpoints.capabilities(endpoint)
 
     def remember(self, endpoint: str, capabilities: str) -> None:
         """Keep what a probe saw."""
-        self._places.remember(endpoint, capabilities)
+        self._endpoints.remember(endpoint, capabilities)
 
     def mount(self, place: str) -> str | None:
         """The identity that a file location's root had in the last run, or None."""
-        return self._places.mount(place)
+        return self._mounts.mount(place)
 
     def remember_mount(self, place: str, seen: str) -> None:
         """Keep the identity of a file location's root."""
-        self._places.remember_mount(place, seen)
+        self._mounts.remember_mount(place, seen)
 
     @cached_property
-    def _places(self) -> "Places":
+    def _endpoints(self) -> "Places":
         from ferryline.state.places import Places
 
         return Places(self._database, self._clock)
 
     @cached_property
-    def _database(self) -> "Database":
-        if self._database_url is not None:
-            from ferryline.state.server import ServerDatabase
+    def _mounts(self) -> "Places":
+        """This host's own disks, and what the ledgers in its folder agree with: never shared."""
+        from ferryline.state.places import Places
 
-            return ServerDatabase(self._database_url)
+        return Places(self._file, self._clock)
+
+    @cached_property
+    def _database(self) -> "Database":
+        return self._shared if self._shared is not None else self._file
+
+    @cached_property
+    def _file(self) -> "Database":
         from ferryline.state.database import FileDatabase
 
-        return FileDatabase(self.folder / disk.DATABASE_NAME)
+        return FileDatabase(self.folder / self._name)
 
     def _me(self) -> Holder:
         begun = self.__dict__.get("runs")
         return holder(begun.latest_id if begun is not None else "", self._clock)
 
 
+def _kept() -> None:
+    """The lock of this host goes with the process and with nothing else."""
+
+
 def open_state(folder: Path, clock: Clock, database_url: str | None = None) -> State:
     """Open the state in `folder`, which is made where it is missing; use it in a `with`.
 
-    `database_url` names a PostgreSQL database for the small rows (`postgresql+psycopg://…`); without it
-    they lie in the folder. Raises DiskFailed when the folder cannot be used or its database is damaged,
-    BadUsage for a network file system, a foreign database, or what a newer version wrote.
+    `database_url` names a PostgreSQL database for what hosts share (`postgresql+psycopg://…`), or another
+    file in the folder for all small rows (`sqlite:////path`); without it they lie in `ferryline.db`. Raises
+    DiskFailed when the folder cannot be used or its database is damaged, EndpointFailed for a server that
+    cannot be reached, BadUsage for a network file system, a foreign database, or what a newer version wrote.
     """
     disk.prepare(folder)
-    if database_url is None:
-        standing.check_file(folder / disk.DATABASE_NAME)
-    return State(folder, clock, database_url)
+    name = disk.DATABASE_NAME
+    shared = None
+    if database_url is not None and database_url.startswith(SQLITE):
+        name = database_url.removeprefix(SQLITE)
+    elif database_url is not None:
+        from ferryline.state.server import ServerDatabase
+
+        shared = ServerDatabase(database_url)
+        shared.greet()
+    standing.check_file(folder / name)
+    return State(folder, clock, name, shared)

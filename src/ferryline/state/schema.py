@@ -35,6 +35,19 @@ MOUNTS = sql.Table(
     sql.Column("identity", sql.Text, nullable=False),
 )
 
+LEASES = sql.Table(
+    "leases",
+    METADATA,
+    sql.Column("place", sql.String(64), primary_key=True),  # `identity.hash_of` a destination
+    sql.Column("token", sql.String(64), nullable=False),
+    sql.Column("host", sql.Text, nullable=False),
+    sql.Column("pid", sql.BigInteger, nullable=False),
+    sql.Column("run_id", sql.Text, nullable=False),
+    sql.Column("since", sql.String(40), nullable=False),
+    sql.Column("until_ms", sql.BigInteger, nullable=False),  # the server's time, milliseconds since 1970
+)
+"""Who writes where; only a database that several hosts share has rows in it."""
+
 REVISION = sql.Table(
     "alembic_version",
     METADATA,

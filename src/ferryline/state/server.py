@@ -13,6 +13,9 @@ from ferryline import crash, errors
 from ferryline.state import schema, standing
 from ferryline.state.database import Rows, Values
 
+CONNECT_SECONDS = 10
+"""How long a server that does not answer is waited for."""
+
 _CREATION_LOCK = 7_305_804_402_464_976_484
 """PostgreSQL's advisory lock for making and migrating the tables; any constant does."""
 
@@ -28,11 +31,15 @@ class ServerDatabase:
             raise _not_postgresql("the state's database is not a URL") from problem
         if address.drivername not in {"postgresql", "postgresql+psycopg"}:
             raise _not_postgresql(f"{address.drivername}: this kind of database is not known")
-        self._name = address.render_as_string(hide_password=True)
+        # Neither the password nor the query, which may hold one too, is ever shown.
+        self._name = sql.URL.create(
+            "postgresql", address.username, None, address.host, address.port, address.database
+        ).render_as_string()
         self._current = False
+        waits = {} if "connect_timeout" in address.query else {"connect_timeout": CONNECT_SECONDS}
         try:
             self._engine = sql.create_engine(
-                address.set(drivername="postgresql+psycopg"), poolclass=pool.NullPool
+                address.set(drivername="postgresql+psycopg"), poolclass=pool.NullPool, connect_args=waits
             )
         except ImportError as problem:
             raise errors.BadUsage(
@@ -40,9 +47,21 @@ class ServerDatabase:
                 advice="install it: pip install 'ferryline[postgres]'",
             ) from problem
 
+    def greet(self) -> None:
+        """See that the server answers and that this version knows its tables; nothing is written there.
+
+        Raises EndpointFailed, BadUsage.
+        """
+        with self._failing(), self._engine.connect() as connection:
+            self._current = self._revision(connection) == standing.NEWEST
+
     def rows(self, question: str, values: Values) -> Rows:
-        """Every row of the answer. Raises EndpointFailed, BadUsage."""
+        """Every row of the answer; none where there are no tables yet. Raises EndpointFailed, BadUsage."""
         with self._failing():
+            if not self._current:
+                with self._engine.connect() as connection:
+                    if self._revision(connection) is None:
+                        return []
             self._make_current()
             with self._engine.connect() as connection:
                 return connection.execute(sql.text(question), dict(values)).all()
@@ -93,8 +112,9 @@ class ServerDatabase:
         try:
             yield
         except exc.DBAPIError as problem:
+            said = str(problem.orig).strip().splitlines() or ["it failed"]
             raise errors.EndpointFailed(
-                f"the state database {self._name}: {str(problem.orig).strip()}",
+                f"the state database {self._name}: {said[0]}",
                 advice="check that it runs and may be written, or leave it away: nothing in it is needed",
                 place=self._name,
                 kind="state-database",

@@ -10,7 +10,7 @@ from pathlib import Path
 from ferryline import errors
 from ferryline.state import disk
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """Every migration, oldest first; the last is the schema of this version."""
 
 NEWEST = REVISIONS[-1]

@@ -9,6 +9,9 @@ STATEMENTS = (
     "CREATE TABLE endpoints (endpoint VARCHAR(512) NOT NULL PRIMARY KEY, capabilities TEXT NOT NULL, "
     "seen_at VARCHAR(40) NOT NULL)",
     "CREATE TABLE mounts (place VARCHAR(1024) NOT NULL PRIMARY KEY, identity TEXT NOT NULL)",
+    "CREATE TABLE leases (place VARCHAR(64) NOT NULL PRIMARY KEY, token VARCHAR(64) NOT NULL, "
+    "host TEXT NOT NULL, pid BIGINT NOT NULL, run_id TEXT NOT NULL, since VARCHAR(40) NOT NULL, "
+    "until_ms BIGINT NOT NULL)",
     "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL, "
     "CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))",
 )

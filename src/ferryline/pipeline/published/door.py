@@ -20,7 +20,7 @@ from ferryline.pipeline.published.errand import Errand
 from ferryline.pipeline.published.pruning import Wish
 from ferryline.pipeline.run import new_run_id
 from ferryline.pipeline.task import Surroundings
-from ferryline.state import State, open_state
+from ferryline.state import State
 
 Document = dict[str, Any]
 
@@ -146,7 +146,7 @@ def _look(task: DatasetTask, around: Surroundings, work: Work) -> Document:
 
 
 def _change(task: DatasetTask, around: Surroundings, work: Work) -> Document:
-    with open_state(around.state_folder, around.clock) as state:
+    with door.remembered(around) as state:
         return _sorted_where_needed(lambda unordered: work(errand(task, around, state, unordered)))
 
 

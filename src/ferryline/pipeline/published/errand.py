@@ -96,10 +96,11 @@ async def held(errand: Errand, opened: OpenReplica) -> AsyncGenerator[Writer, No
     Raises `LockHeld`, naming the holder.
     """
     clock, replica = errand.around.clock, opened.replica
-    with errand.state.lock(replica.location.identity):
+    with errand.state.lock(replica.location.identity) as still_ours:
         wanted = await holding.wanted(opened.shelf, errand.run_id, clock.now())
         async with lock.held(opened.shelf, wanted, clock, holding.is_gone) as mine:
             yield Writer(errand.task.identity(replica), wanted.epoch)
+            still_ours()
             mine.check(clock.now())
 
 

@@ -17,7 +17,6 @@ from ferryline.model.execution import Execution
 from ferryline.model.page import DISTRUSTED
 from ferryline.model.run import Consistency, Phase
 from ferryline.pipeline import scan as scanning
-from ferryline.pipeline.candidates import Candidates
 from ferryline.pipeline.dataset import DatasetTask, Mover
 from ferryline.pipeline.remembering import Remembering
 from ferryline.pipeline.run import Run
@@ -189,7 +188,7 @@ class DrivenLane(Lane):
                 f"{left} objects that the source no longer has are still in {self.there.store.place}",
                 f"{self._mover.name} removes them, or not, by the task that is deployed",
             )
-        self.state.candidates = Candidates()
+        self.state.candidates.close()
 
     def _leave(self) -> None:
         """What the service did not bring is a failure each; where it brought nothing at all, one error."""
@@ -235,7 +234,7 @@ class DrivenLane(Lane):
         self._compares = True
         self.run.recorder.enter(Phase.VERIFYING)
         await self.scan(first=False)
-        self.state.candidates = Candidates()
+        self.state.candidates.close()
         if self._itinerary.total or self.state.forgotten:
             raise errors.SourceKeptChanging(
                 f"{self._ends.source.place} changed while {self._mover.name} moved it",

@@ -228,7 +228,7 @@ class Sync:
             policy_digest=task.policy_digest,
             fencing="conditional"
             if destinations and all(one.fencing == "conditional" for one in destinations)
-            else "local",
+            else self._run_of(self._replicas[0]).fencing,
             dataset=task.dataset,
             listed_at=self.listed_at,
         )

@@ -5,6 +5,7 @@ still write. It copies and publishes nothing.
 """
 
 import contextlib
+from collections.abc import Callable
 from datetime import datetime
 
 from ferryline import errors
@@ -22,6 +23,10 @@ from ferryline.snapshot.publish import Writer
 from ferryline.snapshot.receipt import Keeping
 
 
+def _nothing() -> None:
+    """No lock is held that could be lost."""
+
+
 class Tenure:
     """One run at one replica. `keeping` is what happens to bytes that are written over."""
 
@@ -35,6 +40,7 @@ class Tenure:
         self._closing = contextlib.AsyncExitStack()
         self._held: lock.Held | None = None
         self._withdrawn = False
+        self._still_ours: Callable[[], None] = _nothing
         self._sequence: int | None = None
         """That of the head when the run began to look; None where there was none."""
         self.left_locked = False
@@ -46,7 +52,7 @@ class Tenure:
         Raises LockHeld, and BadUsage for a head of another policy.
         """
         place = self.there.replica.location.identity
-        self._closing.enter_context(self.run.state.lock(place))
+        self._still_ours = self._closing.enter_context(self.run.state.lock(place))
         left = await lock.read(self.there.shelf)
         self.left_locked = left is not None and (left.lock.until <= self.now() or holding.is_gone(left.lock))
         seen = await publish.read_head(self.there.shelf)
@@ -126,6 +132,7 @@ class Tenure:
 
     def check(self) -> None:
         """Raise LockHeld once the replica's lock is no longer ours. Asked before every object is sent."""
+        self._still_ours()
         if self._held is not None:
             self._held.check(self.now())
 
