@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from ferryline.policy.filters import Filters
 from ferryline.testing.strict import Put, StrictServer
 from tests.deploy.datasync_model import check
 
@@ -35,7 +36,7 @@ class Execution:
     arn: str
     task: Task
     options: dict[str, Any]
-    step: int = 0
+    excludes: Any = ()
     status: str = "QUEUED"
     counts: dict[str, int] = field(default_factory=dict)
     started: float = 1_790_000_000.0
@@ -62,6 +63,8 @@ class DataSync:
         """Whether executions stay where they are."""
         self.before_copy: Any = None
         self.report: dict[str, Any] | None = None
+        self.strangers: set[str] = set()
+        """Tasks that the caller may not look at."""
         self.mounted: dict[str, Path] = {}
         """File systems by the beginning of their LocationUri, where this host has them mounted."""
         self._counter = 0
@@ -143,6 +146,8 @@ class DataSync:
             return 400, {"__type": "ValidationException", "message": "; ".join(problems)}
         try:
             return 200, getattr(self, f"_{operation}")(region, body)
+        except PermissionError as problem:
+            return 400, {"__type": "AccessDeniedException", "message": f"not authorized on {problem}"}
         except (KeyError, ValueError) as problem:
             return 400, {"__type": "InvalidRequestException", "message": str(problem)}
 
@@ -161,15 +166,19 @@ class DataSync:
         return self._page("Locations", here, body)
 
     def _ListTasks(self, region: str, body: dict[str, Any]) -> dict[str, Any]:
+        wanted = {value for one in body.get("Filters", ()) for value in one["Values"]}
         here = [
             {"TaskArn": one.arn, "Name": one.body.get("Name", ""), "Status": one.status}
             for one in self.tasks.values()
             if one.arn.split(":")[3] == region
+            and (not wanted or wanted & {one.body["SourceLocationArn"], one.body["DestinationLocationArn"]})
         ]
         return self._page("Tasks", here, body)
 
     def _DescribeTask(self, region: str, body: dict[str, Any]) -> dict[str, Any]:
         task = self._of_region(self.tasks, body["TaskArn"], region)
+        if task.arn in self.strangers:
+            raise PermissionError(task.arn)
         found = {"TaskArn": task.arn, "Status": task.status, **task.body}
         if task.current is not None:
             found["CurrentTaskExecutionArn"] = task.current
@@ -190,7 +199,8 @@ class DataSync:
         self._counter += 1
         arn = f"{task.arn}/execution/exec-{self._counter:017x}"
         options = {**task.body["Options"], **body.get("OverrideOptions", {})}
-        self.executions[arn] = Execution(arn, task, options)
+        excludes = body.get("Excludes", task.body.get("Excludes", ()))
+        self.executions[arn] = Execution(arn, task, options, excludes)
         task.current = arn
         return {"TaskExecutionArn": arn}
 
@@ -244,22 +254,23 @@ class DataSync:
             return
         source, source_prefix = self._place(one.task.body["SourceLocationArn"])
         target, target_prefix = self._place(one.task.body["DestinationLocationArn"])
-        wanted = {
-            key.removeprefix(source_prefix): body
-            for key, body in self.strict.bucket(source).contents().items()
-            if key.startswith(source_prefix) and b".ferryline" not in key
-        }
-        there = {
-            key.removeprefix(target_prefix): body
-            for key, body in self.strict.bucket(target).contents().items()
-            if key.startswith(target_prefix) and b".ferryline" not in key
-        }
+        includes = [rule["Value"] for rule in one.task.body.get("Includes", ())]
+        filters = Filters.parse(includes, [rule["Value"] for rule in one.excludes])
+
+        def seen(bucket: str, prefix: bytes) -> dict[bytes, bytes]:
+            whole = self.strict.bucket(bucket).contents()
+            found = {key.removeprefix(prefix): body for key, body in whole.items() if key.startswith(prefix)}
+            return {key: body for key, body in found.items() if filters.selects(key)}
+
+        wanted, there = seen(source, source_prefix), seen(target, target_prefix)
         moved = size = 0
         for key, body in wanted.items():
             if there.get(key) == body or key in self.skips:
                 continue
+            if key in there and one.options.get("OverwriteMode") == "NEVER":
+                continue
             sent = body[:-1] + b"!" if key in self.spoils else body
-            how = Put(part_bytes=self.part_bytes) if self.part_bytes else Put()
+            how = Put(part_bytes=self.part_bytes if len(sent) > (self.part_bytes or 0) else None)
             self.strict.bucket(target).put(target_prefix + key, sent, how)
             moved, size = moved + 1, size + len(body)
         gone = 0

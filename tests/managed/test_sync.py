@@ -97,7 +97,7 @@ def test_what_came_too_late_for_a_followed_execution_is_brought_by_another(world
     world.declare()
     world.service._StartTaskExecution("eu-central-1", {"TaskArn": world.task.arn})
     running = world.service.executions[world.task.current]
-    running.step, running.status = 4, "VERIFYING"  # its copying is over
+    running.status = "VERIFYING"  # its copying is over
     world.service.calls.clear()
 
     said = user.run("sync", NAME, "--json")

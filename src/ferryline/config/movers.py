@@ -58,10 +58,10 @@ def _mover(task: DatasetTask, replica: Replica, ground: Ground) -> Mover:
         policy=task.policy,
         dataset=task.dataset,
         replica=replica.name,
-        region=_region(policy, spec.to),
+        region=_task_region(policy, dataset.source, spec.to),
         source=source,
         destination=destination,
-        identity=_identity(replica.location),
+        identity=_identity(policy, replica.location),
         resolve=_resolver(known),
         options=task.options,
         overrides=ground.overrides,
@@ -71,19 +71,25 @@ def _mover(task: DatasetTask, replica: Replica, ground: Ground) -> Mover:
     )
     if replica.engine is Engine.DATASYNC:
         return DataSyncMover(declared, ground.clock)
-    at_source = dataclasses.replace(declared, identity=_identity(task.source))
+    at_source = dataclasses.replace(declared, identity=_identity(policy, task.source))
     return S3ReplicationMover(at_source, _region(policy, dataset.source))
+
+
+def _task_region(policy: values.Policy, source: values.Folder, to: values.Folder) -> str:
+    """Where a task lives: with its destination, or, where that is outside AWS, with the other end."""
+    return _region(policy, source if policy.locations[to.location].access.endpoint_url is not None else to)
 
 
 def _region(policy: values.Policy, where: values.Folder) -> str:
     return policy.locations[where.location].region or DEFAULT_REGION
 
 
-def _identity(where: place.Location) -> place.S3Location | None:
+def _identity(policy: values.Policy, where: place.Location) -> place.S3Location | None:
     """Whose tasks are looked at: the location's own identity, unless it belongs to another account."""
     if not isinstance(where, place.S3Location) or where.access.account_id is not None:
         return None
-    return where
+    declared = policy.locations[where.name]
+    return None if declared.access.endpoint_url is not None else where  # other stores' keys are none of AWS
 
 
 def _resolver(known: interpolation.Sources) -> Callable[[str], str]:
@@ -101,10 +107,12 @@ def _end(policy: values.Policy, where: values.Folder, known: interpolation.Sourc
             return End(("object-storage",), host, f"{found.bucket}/{prefix}", found.url)
         return End(("s3",), found.bucket, prefix, found.url)
     aws = spec.aws or values.AwsSettings()
-    arn = aws.file_system_arn or aws.storage_virtual_machine_arn or ""
+    arn = aws.storage_virtual_machine_arn or aws.file_system_arn or ""
     service = arn.split(":")[2] if arn.count(":") > 2 else ""
     identifier = arn.rpartition("/")[2]
     below = os.path.join((aws.path or "").strip("/"), where.path).removeprefix("/")
     folder = f"{below.strip('/')}/" if below.strip("/") else ""
+    if aws.file_system_type == "OPENZFS" and not folder.startswith("fsx/"):
+        folder = f"fsx/{folder}"  # where deploy puts it: all of a file system lies below /fsx
     authority = f"{spec.region or DEFAULT_REGION}.{identifier}"
     return End(_FILE_SYSTEMS.get(service, ("nfs", "smb")), authority, folder, found.url)

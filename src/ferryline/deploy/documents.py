@@ -273,14 +273,13 @@ def mover(moves: Moves) -> str:
                 "Action": [
                     "datasync:CancelTaskExecution",
                     "datasync:DescribeTaskExecution",
-                    "datasync:UpdateTaskExecution",
                 ],
                 "Resource": [f"{one}/execution/*" for one in tasks],
             },
             {
                 "Sid": "Lists",
                 "Effect": "Allow",
-                "Action": ["datasync:ListLocations", "datasync:ListTaskExecutions", "datasync:ListTasks"],
+                "Action": ["datasync:ListLocations", "datasync:ListTasks"],
                 "Resource": "*",
             },
         ]

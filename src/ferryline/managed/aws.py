@@ -36,21 +36,19 @@ _LATER = frozenset(
         "504",
     }
 )
-_REFUSED = frozenset(
+_WRONG = frozenset(
     {
-        "AccessDenied",
-        "AccessDeniedException",
-        "UnauthorizedOperation",
         "UnrecognizedClientException",
         "InvalidClientTokenId",
         "InvalidAccessKeyId",
         "SignatureDoesNotMatch",
         "InvalidSignatureException",
-        *_ENDED,
         "MissingAuthenticationToken",
-        "OptInRequired",
-        "403",
+        *_ENDED,
     }
+)
+_REFUSED = frozenset(
+    {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "OptInRequired", "403", *_WRONG}
 )
 
 
@@ -73,8 +71,7 @@ class Client:
 
     async def body(self, operation: str, **arguments: Any) -> bytes:
         """The whole body of an answer that comes as a stream: for small documents only."""
-        answer = await self.call(operation, **arguments)
-        return bytes(await asyncio.to_thread(answer["Body"].read))
+        return await asyncio.to_thread(self._read, operation, arguments)
 
     def _called(self, operation: str, arguments: dict[str, Any]) -> dict[str, Any]:
         import botocore.exceptions as botocore
@@ -83,22 +80,40 @@ class Client:
             answer: dict[str, Any] = self._made._make_api_call(operation, arguments)
         except botocore.ClientError as problem:
             raise self._refused(operation, problem.response) from problem
-        except (botocore.NoCredentialsError, botocore.PartialCredentialsError) as problem:
-            raise _no_credentials(self._label) from problem
         except (botocore.HTTPClientError, botocore.ConnectionError) as problem:
-            raise errors.RetryLater(
-                f"{self._label} could not be reached for {operation}: {type(problem).__name__}",
-                advice="run again",
-                place=self._label,
-                effect_possible=True,
-            ) from problem
+            raise self._unreached(operation, problem) from problem
         except botocore.BotoCoreError as problem:
-            raise errors.EndpointFailed(
-                f"{self._label} could not be asked for {operation}: {problem}",
-                advice="correct the region, the profile or the role of the location",
+            raise errors.CredentialsRefused(
+                f"{self._label} could not be asked for {operation}: {type(problem).__name__}",
+                advice="set or renew the profile, the keys or the role of the replica's location, or log "
+                "in with the AWS CLI",
                 place=self._label,
-            ) from problem
+            ) from None  # botocore's own text may quote what a process or file said
         return answer
+
+    def _read(self, operation: str, arguments: dict[str, Any]) -> bytes:
+        import botocore.exceptions as botocore
+        import urllib3.exceptions
+
+        answer = self._called(operation, arguments)
+        try:
+            return bytes(answer["Body"].read())
+        except (
+            botocore.HTTPClientError,
+            botocore.ConnectionError,
+            botocore.IncompleteReadError,
+            urllib3.exceptions.HTTPError,
+            OSError,
+        ) as problem:
+            raise self._unreached(operation, problem) from problem
+
+    def _unreached(self, operation: str, problem: Exception) -> errors.RetryLater:
+        return errors.RetryLater(
+            f"{self._label} could not be reached for {operation}: {type(problem).__name__}",
+            advice="run again",
+            place=self._label,
+            effect_possible=True,
+        )
 
     def _refused(self, operation: str, response: Any) -> errors.FerrylineError:
         error = response.get("Error", {})
@@ -106,9 +121,12 @@ class Client:
         status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         what = f"{self._label} answered {operation} with {code or status}"
         if code in _REFUSED or status in (401, 403):
+            advice = f"grant {_permission(self._label, operation)} to whoever runs this"
+            if code in _WRONG:
+                advice = "correct or renew the credentials of the replica's location"
             return errors.CredentialsRefused(
                 f"{what}: {said}" if said else what,
-                advice=f"grant {_permission(self._label, operation)} to whoever runs this",
+                advice=advice,
                 place=self._label,
                 kind=EXPIRED if code in _ENDED else "",
             )
@@ -124,14 +142,6 @@ class Client:
 
 def _permission(label: str, operation: str) -> str:
     return f"{label.partition(' ')[0]}:{operation}"
-
-
-def _no_credentials(label: str) -> errors.CredentialsRefused:
-    return errors.CredentialsRefused(
-        f"no credentials were found for {label}",
-        advice="set a profile or a role at the replica's location, or log in with the AWS CLI",
-        place=label,
-    )
 
 
 def _made(name: str, declared: Declared, region: str, attempts: int) -> Any:

@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 
 from ferryline import errors
 from ferryline.clock import Clock
-from ferryline.managed import drift, driving, finding, reports, standing
+from ferryline.managed import drift, driving, filter_texts, finding, standing, task_report
 from ferryline.managed.declared import Declared
 from ferryline.managed.driving import Ears
 from ferryline.managed.finding import Found
 from ferryline.managed.service import DataSync
 from ferryline.model.event import Warned
-from ferryline.model.execution import Execution
+from ferryline.model.execution import SUCCESS, Execution
 from ferryline.policy.guarantees import ALWAYS_SKIPPED_BY_DATASYNC
 from ferryline.policy.options import Engine
 
@@ -28,6 +28,7 @@ class DataSyncMover:
 
     engine = Engine.DATASYNC
     name = "DataSync"
+    starts = True
 
     def __init__(self, declared: Declared, clock: Clock) -> None:
         self._declared = declared
@@ -42,16 +43,7 @@ class DataSyncMover:
         keeps, CredentialsRefused and EndpointFailed.
         """
         found = self._found = await _stopping(finding.find(self._declared, self._service))
-        differences = drift.compare(self._declared, found)
-        dangerous = [one for one in differences if one.dangerous]
-        if dangerous:
-            raise errors.GuardRefused(
-                f"the deployed DataSync task {found.task.name or found.task.arn} is not as the policy says: "
-                + "; ".join(map(str, dangerous)),
-                advice="deploy the policy (ferryline deploy up), or correct the policy; nothing was started",
-                place=self._declared.label,
-                kind="drift",
-            )
+        differences = self._compared(found)
         warned = [
             Warned(
                 f"{self._declared.label}: the deployed task's {one}", "deploy the policy: ferryline deploy up"
@@ -69,27 +61,48 @@ class DataSyncMover:
         if found is None:
             raise errors.BrokenInvariant("a DataSync task was to be started before it was looked for")
         task = await _stopping(self._service.task(found.task.arn))
+        now = dataclasses.replace(found, task=task)
+        self._compared(now)  # the first comparison took its time, and a task can be changed meanwhile
         overrides = {name: getattr(self._declared.options, name) for name in self._declared.overrides}
         told = {name: value if isinstance(value, int) else str(value) for name, value in overrides.items()}
-        ended = await _stopping(driving.drive(self._service, task, told, Ears(hear, self._clock)))
-        return await self._with_report(found, dataclasses.replace(ended, task_arn=task.arn))
+        wish = driving.Wish(told, _with_reserved(now))
+        ended = await _stopping(driving.drive(self._service, task, wish, Ears(hear, self._clock)))
+        return await self._with_report(now, dataclasses.replace(ended, task_arn=task.arn))
+
+    def _compared(self, found: Found) -> tuple[drift.Difference, ...]:
+        """What is not as the policy says. Raises GuardRefused where it could destroy too much."""
+        differences = drift.compare(self._declared, found)
+        dangerous = [one for one in differences if one.dangerous]
+        if dangerous:
+            raise errors.GuardRefused(
+                f"the deployed DataSync task {found.task.name or found.task.arn} is not as the policy says: "
+                + "; ".join(map(str, dangerous)),
+                advice="deploy the policy (ferryline deploy up), or correct the policy; nothing was started",
+                place=self._declared.label,
+                kind="drift",
+            )
+        return differences
 
     async def _with_report(self, found: Found, ended: Execution) -> Execution:
         """The execution with what its report tells; without one, or where it cannot be read, as it is."""
         if found.task.report is None:
             return ended
         try:
-            if not await driving.await_report(self._service, ended, self._clock):
-                return ended
-            told = await reports.read(self._declared, found.task.report, ended)
+            result = await driving.await_report(self._service, ended, self._clock)
+            if result.status != SUCCESS:
+                why = result.trouble or "it is not written yet"
+                return _without_report(ended, f"there is no report: {why}")
+            told = await task_report.read(self._declared, found, ended)
         except (errors.RunStopped, errors.RetryLater, errors.ObjectFailed) as problem:
-            detail = f"{ended.error_detail}; its report cannot be read: {problem.message}".removeprefix("; ")
-            return dataclasses.replace(ended, error_detail=detail)
+            return _without_report(ended, f"its report cannot be read: {problem.message}")
         return dataclasses.replace(ended, failed=told.failed, failed_total=told.total, report=told.url)
 
     def excuse(self, key: bytes) -> str:
         """Why DataSync never carries a key; empty where it should."""
         path = "/" + key.decode("utf-8", "replace")
+        for part in ("//", "/./", "/../"):
+            if part in path:
+                return f"DataSync cannot transfer keys that hold {part}"
         folders = [path[:index] for index, one in enumerate(path) if one == "/" and index]
         for ending in ALWAYS_SKIPPED_BY_DATASYNC:
             if any(one.endswith(ending) for one in (*folders, path)):
@@ -99,6 +112,17 @@ class DataSyncMover:
     async def standing(self) -> dict[str, Any]:
         """How the task stands, for `status`; what cannot be asked is told."""
         return await standing.told(self._declared, self._service)
+
+
+def _without_report(ended: Execution, why: str) -> Execution:
+    return dataclasses.replace(ended, error_detail=f"{ended.error_detail}; {why}".removeprefix("; "))
+
+
+def _with_reserved(found: Found) -> str | None:
+    """The exclude filter to start with, where the task's own would carry Ferryline's files as well."""
+    if drift.spares_reserved(found):
+        return None
+    return "|".join((filter_texts.RESERVED, *found.task.exclude))
 
 
 async def _stopping(work: Awaitable[Answer]) -> Answer:

@@ -21,6 +21,8 @@ ALWAYS_COMPARED = (
 )
 """Options that mean something whether or not the policy writes them: their defaults are deployed too."""
 
+_RESERVED = frozenset({filter_texts.RESERVED})
+
 IF_GIVEN = ("mtime", "atime", "log_level", "task_queueing")
 """Options that a deployment adapts to its pair of locations, so that only what was written counts."""
 
@@ -64,22 +66,36 @@ def compare(declared: Declared, found: Found) -> tuple[Difference, ...]:
     filters = declared.filters
     include, exclude = filter_texts.texts(filters.include, filters.exclude, found.rest)
     note("include", _patterns((include,) if include else ()), _patterns(task.include))
-    removes = task.options.get("preserve_deleted_files") == PreserveDeletedFiles.REMOVE
-    spared = frozenset() if removes else frozenset({filter_texts.RESERVED})  # only REMOVE could harm it
-    note("exclude", _patterns((exclude,)) - spared, _patterns(task.exclude) - spared)
+    ours, theirs = _patterns((exclude,)), _patterns(task.exclude)
+    if task.options.get("preserve_deleted_files") != PreserveDeletedFiles.REMOVE:
+        ours, theirs = ours - _RESERVED, theirs - _RESERVED
+    note("exclude", ours, theirs)
+    if not spares_reserved(found):
+        note("reserved", filter_texts.RESERVED, None)
     if task.has_manifest:
         note("manifest", None, "a list of objects")
     return tuple(differences)
+
+
+def spares_reserved(found: Found) -> bool:
+    """Whether a task leaves Ferryline's own folder alone at both ends."""
+    return _patterns(found.task.exclude) >= _RESERVED
 
 
 def _patterns(texts: tuple[str, ...]) -> frozenset[str]:
     found: set[str] = set()
     for text in texts:
         try:
-            found.update(pattern.alternatives(text))
+            found.update(_plain(one) for one in pattern.alternatives(text))
         except pattern.BadPattern:
             found.add(text)  # none of ours: it differs as it stands
     return frozenset(found)
+
+
+def _plain(alternative: str) -> str:
+    """A pattern without the slash at its end, which means nothing."""
+    shorter = alternative.removesuffix("/")
+    return alternative if not shorter or shorter.endswith("\\") else shorter
 
 
 def _text(value: object) -> str:

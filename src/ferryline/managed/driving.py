@@ -6,11 +6,11 @@ When the follower is interrupted the execution goes on in AWS, and the next run 
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from ferryline import errors
 from ferryline.clock import Clock
-from ferryline.managed.seen import UNAVAILABLE, TaskSeen
+from ferryline.managed.seen import UNAVAILABLE, ReportResult, TaskSeen
 from ferryline.managed.service import DataSync
 from ferryline.model.execution import Execution
 
@@ -32,9 +32,15 @@ class Ears:
     clock: Clock
 
 
-async def drive(
-    service: DataSync, task: TaskSeen, overrides: Mapping[str, str | int], ears: Ears
-) -> Execution:
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What an execution is started with beyond its task: options of this run, and an exclude filter."""
+
+    overrides: Mapping[str, str | int] = field(default_factory=dict)
+    exclude: str | None = None
+
+
+async def drive(service: DataSync, task: TaskSeen, wish: Wish, ears: Ears) -> Execution:
     """Start an execution of the task, or follow the one that runs, until it has ended.
 
     Raises EndpointFailed for a task that cannot run or a service that does not answer, CredentialsRefused.
@@ -49,7 +55,7 @@ async def drive(
         )
     running = await _running(service, task)
     joined = running is not None
-    arn = running if running is not None else await _start(service, task, overrides, ears.clock)
+    arn = running if running is not None else await _start(service, task, wish, ears.clock)
     return await _follow(service, Execution(arn, "QUEUED", joined=joined), ears)
 
 
@@ -57,11 +63,11 @@ async def _running(service: DataSync, task: TaskSeen) -> str | None:
     """The execution that is under way; DataSync names the newest one, also when it has ended."""
     if task.current_execution is None:
         return None
-    newest = await service.execution(task.current_execution)
-    return None if newest.ended else newest.arn
+    newest = await service.last_execution(task.current_execution)
+    return None if newest is None or newest.ended else newest.arn
 
 
-async def _start(service: DataSync, task: TaskSeen, overrides: Mapping[str, str | int], clock: Clock) -> str:
+async def _start(service: DataSync, task: TaskSeen, wish: Wish, clock: Clock) -> str:
     """The ARN of a new execution. A start whose answer was lost is looked for before it is repeated."""
     lost: errors.FerrylineError | None = None
     for number in range(_STARTS):
@@ -71,7 +77,7 @@ async def _start(service: DataSync, task: TaskSeen, overrides: Mapping[str, str 
             if now.current_execution not in (None, task.current_execution):
                 return str(now.current_execution)
         try:
-            return await service.start(task.arn, overrides)
+            return await service.start(task.arn, wish.overrides, wish.exclude)
         except errors.RetryLater as failure:
             lost = failure
     raise errors.EndpointFailed(
@@ -82,7 +88,7 @@ async def _start(service: DataSync, task: TaskSeen, overrides: Mapping[str, str 
 
 
 async def _follow(service: DataSync, told: Execution, ears: Ears) -> Execution:
-    """Ask until it has ended; more often while it moves, less often while it stands."""
+    """Ask until it has ended: soon after each change of its status, ever less often while it lasts."""
     arn, joined = told.arn, told.joined
     wait, silent_since = FIRST_WAIT_SECONDS, ears.clock.monotonic()
     while True:
@@ -98,8 +104,8 @@ async def _follow(service: DataSync, told: Execution, ears: Ears) -> Execution:
         else:
             silent_since = ears.clock.monotonic()
             if now != told:
+                wait = FIRST_WAIT_SECONDS if now.status != told.status else wait
                 told = now
-                wait = FIRST_WAIT_SECONDS
                 ears.hear(now)
             if now.ended:
                 return now
@@ -107,12 +113,12 @@ async def _follow(service: DataSync, told: Execution, ears: Ears) -> Execution:
         wait = min(LONGEST_WAIT_SECONDS, wait * _GROWTH)
 
 
-async def await_report(service: DataSync, execution: Execution, clock: Clock) -> bool:
-    """Wait until the execution's report is written; False where it takes longer than anybody should wait."""
+async def await_report(service: DataSync, execution: Execution, clock: Clock) -> ReportResult:
+    """How the execution's report stands once it is written, or has taken longer than anybody should wait."""
     began, wait = clock.monotonic(), FIRST_WAIT_SECONDS
-    while not await service.report_is_written(execution.arn):
+    while (told := await service.report(execution.arn)).pending:
         if clock.monotonic() - began > REPORT_SECONDS:
-            return False
+            break
         await clock.sleep(wait)
         wait = min(LONGEST_WAIT_SECONDS, wait * _GROWTH)
-    return True
+    return told

@@ -34,17 +34,13 @@ async def find(declared: Declared, service: DataSync) -> Found:
         arn for arn, uri in places[service.region].items() if below(uri, declared.destination) is not None
     ]
     found: list[Found] = []
-    if destinations:
-        for arn in await service.task_arns():
-            task = await service.task(arn)
-            if task.destination_arn not in destinations:
-                continue
-            there = region_of(task.source_arn)
-            if there not in places:
-                places[there] = await DataSync(declared, there).locations()
-            rest = _rest(declared, task, places[there], places[service.region])
-            if rest is not None:
-                found.append(Found(task, rest))
+    for task in await _tasks(service, destinations):
+        there = region_of(task.source_arn)
+        if there not in places:
+            places[there] = await DataSync(declared, there).locations()
+        rest = _rest(declared, task, places[there], places[service.region])
+        if rest is not None:
+            found.append(Found(task, rest))
     if not found:
         raise errors.BadUsage(
             f"no DataSync task in {declared.region} copies {declared.source.label} to "
@@ -55,6 +51,25 @@ async def find(declared: Declared, service: DataSync) -> Found:
         )
     told = [Found(one.task, one.rest, await _tags(service, one.task.arn)) for one in found]
     return told[0] if len(told) == 1 else _ours(declared, told)
+
+
+async def _tasks(service: DataSync, destinations: list[str]) -> list[TaskSeen]:
+    """The tasks that write to one of these locations. One that may not be looked at is somebody else's,
+    unless none else is there: then its refusal is raised."""
+    found: dict[str, TaskSeen] = {}
+    refusal: errors.FerrylineError | None = None
+    for location in destinations:
+        for arn in await service.task_arns(location):
+            try:
+                task = await service.task(arn)
+            except (errors.CredentialsRefused, errors.EndpointFailed) as refused:
+                refusal = refused
+                continue
+            if task.destination_arn == location:
+                found[arn] = task
+    if refusal is not None and not found:
+        raise refusal
+    return list(found.values())
 
 
 def _ours(declared: Declared, found: list[Found]) -> Found:
@@ -69,11 +84,14 @@ def _ours(declared: Declared, found: list[Found]) -> Found:
     ]
     if len(tagged) == 1:
         return tagged[0]
+    remedy = "keep one, or tag it " + " and ".join(f"{name}={value}" for name, value in wanted.items())
+    if not tagged and any(one.tags is None for one in found):
+        remedy = "grant datasync:ListTagsForResource, or keep one of them"
     named = ", ".join(f"{one.task.name or 'unnamed'} ({one.task.arn})" for one in tagged or found)
     raise errors.BadUsage(
         f"{len(tagged or found)} DataSync tasks copy {declared.source.label} to "
         f"{declared.destination.label}: {named}",
-        advice="keep one, or tag it " + " and ".join(f"{name}={value}" for name, value in wanted.items()),
+        advice=remedy,
         place=declared.label,
         kind="ambiguous",
     )

@@ -21,6 +21,7 @@ class S3ReplicationMover:
 
     engine = Engine.S3_REPLICATION
     name = "S3 replication"
+    starts = False
 
     def __init__(self, declared: Declared, source_region: str) -> None:
         self._declared = declared
@@ -33,8 +34,10 @@ class S3ReplicationMover:
         """
         rules = await self._rules()
         if not any(one.get("Status") == "Enabled" for one in rules):
-            found = "only disabled rules" if rules else "no rule"
             declared = self._declared
+            found = "only disabled rules" if rules else "no rule"
+            if declared.source.path != declared.destination.path:
+                found = "no rule (S3 keeps keys as they are, so both folders need the same path)"
             raise errors.BadUsage(
                 f"{found} in the replication configuration of {declared.source.authority} carries "
                 f"{declared.source.label} to {declared.destination.label}",

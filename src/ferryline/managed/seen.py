@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-AVAILABLE = "AVAILABLE"
 UNAVAILABLE = "UNAVAILABLE"
 
 
@@ -32,6 +31,19 @@ class ReportPlace:
     prefix: str
     standard: bool
     """Whether it names objects; a summary only counts them."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportResult:
+    """How far an execution's report is: PENDING, SUCCESS or ERROR, and why."""
+
+    status: str
+    trouble: str = ""
+
+    @property
+    def pending(self) -> bool:
+        """Whether it is still being written."""
+        return self.status == "PENDING"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from ferryline import errors
 from ferryline.managed import aws
 from ferryline.managed.aws import Client
 from ferryline.managed.declared import Declared
-from ferryline.managed.seen import ReportPlace, ScheduleSeen, TaskSeen
+from ferryline.managed.seen import ReportPlace, ReportResult, ScheduleSeen, TaskSeen
 from ferryline.model.execution import Execution
 
 _PAGE = 100
@@ -31,9 +31,10 @@ class DataSync:
         found = await self._pages("ListLocations", "Locations")
         return {one["LocationArn"]: one["LocationUri"] for one in found}
 
-    async def task_arns(self) -> tuple[str, ...]:
-        """Every task of the region."""
-        return tuple(one["TaskArn"] for one in await self._pages("ListTasks", "Tasks"))
+    async def task_arns(self, location_arn: str) -> tuple[str, ...]:
+        """The tasks of the region that have this location at either end."""
+        wanted = [{"Name": "LocationId", "Operator": "Equals", "Values": [location_arn]}]
+        return tuple(one["TaskArn"] for one in await self._pages("ListTasks", "Tasks", Filters=wanted))
 
     async def task(self, arn: str) -> TaskSeen:
         """One task as it is now."""
@@ -48,17 +49,30 @@ class DataSync:
         """One execution as it is now."""
         return _execution(await self._call("DescribeTaskExecution", TaskExecutionArn=arn))
 
-    async def report_is_written(self, arn: str) -> bool:
-        """Whether an execution's report is finished (or will never be)."""
+    async def report(self, arn: str) -> ReportResult:
+        """How far an execution's report is."""
         answer = await self._call("DescribeTaskExecution", TaskExecutionArn=arn)
-        return str(answer.get("ReportResult", {}).get("Status", "SUCCESS")) != "PENDING"
+        told = answer.get("ReportResult", {})
+        trouble = ": ".join(one for one in (told.get("ErrorCode"), told.get("ErrorDetail")) if one)
+        return ReportResult(str(told.get("Status", "SUCCESS")), trouble)
 
-    async def start(self, arn: str, overrides: Mapping[str, str | int]) -> str:
+    async def last_execution(self, arn: str) -> Execution | None:
+        """The same for the one that a task names; None where DataSync has forgotten it, after 30 days."""
+        try:
+            return await self.execution(arn)
+        except errors.EndpointFailed as refused:
+            if refused.kind != "InvalidRequestException":
+                raise
+            return None
+
+    async def start(self, arn: str, overrides: Mapping[str, str | int], exclude: str | None) -> str:
         """Start an execution, by a single request: a repeated one could start two. Its ARN."""
         once = await aws.connect("datasync", self._declared, self.region, attempts=1)
         wish: dict[str, Any] = {"TaskArn": arn}
         if overrides:
             wish["OverrideOptions"] = {camel(name): value for name, value in overrides.items()}
+        if exclude is not None:
+            wish["Excludes"] = [{"FilterType": "SIMPLE_PATTERN", "Value": exclude}]
         return str((await once.call("StartTaskExecution", **wish))["TaskExecutionArn"])
 
     async def _call(self, operation: str, **arguments: Any) -> dict[str, Any]:

@@ -23,7 +23,7 @@ async def told(declared: Declared, service: DataSync) -> dict[str, Any]:
     try:
         found = await finding.find(declared, service)
         newest = found.task.current_execution
-        execution = await service.execution(newest) if newest is not None else None
+        execution = await service.last_execution(newest) if newest is not None else None
     except (errors.RunStopped, errors.RetryLater, errors.UserMistake) as problem:
         return _document(declared, None, None) | {"problem": problem_of(problem)}
     return _document(declared, found, execution)
@@ -38,24 +38,30 @@ def disabled(schedule: ScheduleSeen) -> str:
 
 
 def _document(declared: Declared, found: Found | None, execution: Execution | None) -> dict[str, Any]:
-    task = found.task if found is not None else None
-    differs = drift.compare(declared, found) if found is not None else ()
-    digest = found.tags.get(task_tags.DIGEST) if found is not None and found.tags is not None else None
-    schedule = task.schedule if task is not None else None
-    return {
+    document: dict[str, Any] = {
         "service": "datasync",
         "region": declared.region,
-        "task": task.arn if task is not None else None,
-        "name": task.name if task is not None else None,
-        "status": task.status if task is not None else None,
-        "trouble": (task.trouble or None) if task is not None else None,
-        "task_mode": task.task_mode if task is not None else None,
-        "schedule": None if schedule is None else _schedule(schedule),
+        **dict.fromkeys(("task", "name", "status", "trouble", "task_mode", "schedule", "last_execution")),
+        "differs": [],
+        "policy_digest": None,
+        "policy_changed": None,
+        "problem": None,
+    }
+    if found is None:
+        return document
+    task, differs = found.task, drift.compare(declared, found)
+    digest = found.tags.get(task_tags.DIGEST) if found.tags is not None else None
+    return document | {
+        "task": task.arn,
+        "name": task.name,
+        "status": task.status,
+        "trouble": task.trouble or None,
+        "task_mode": task.task_mode,
+        "schedule": None if task.schedule is None else _schedule(task.schedule),
         "last_execution": None if execution is None else execution_document(execution),
         "differs": [{"field": one.field, "policy": one.policy, "deployed": one.deployed} for one in differs],
         "policy_digest": digest,
         "policy_changed": None if digest is None else digest != declared.policy_digest,
-        "problem": None,
     }
 
 

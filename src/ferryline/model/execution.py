@@ -39,6 +39,11 @@ class Execution:
     report: str | None = None
 
     @property
+    def region(self) -> str:
+        """The region that its ARN names."""
+        return self.arn.split(":")[3] if self.arn.count(":") > 3 else ""
+
+    @property
     def ended(self) -> bool:
         """Whether nothing more will happen."""
         return self.status in ENDED

@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from ferryline import errors
@@ -15,7 +15,7 @@ from ferryline.pipeline.task import Task
 from ferryline.plan.cost import Estimate, Tariff, Way
 from ferryline.policy import values
 from ferryline.policy.filters import EVERYTHING, Filters
-from ferryline.policy.options import Engine, Options
+from ferryline.policy.options import Engine, ObjectMetadata, Options
 from ferryline.residency.decide import Bounds
 from ferryline.snapshot.head import Identity
 
@@ -72,10 +72,14 @@ class DatasetTask:
 
     def leg(self, replica: Replica) -> Task:
         """The way to one replica as a task of its own."""
+        options = self.options
+        if replica.engine is not Engine.FERRYLINE:
+            # What a service adds to an object's metadata is its own; bytes are what is proven.
+            options = replace(options, object_metadata=ObjectMetadata.NONE)
         return Task(
             source=self.source,
             destinations=(replica.location,),
-            options=self.options,
+            options=options,
             filters=self.filters,
             on_unknown=self.on_unknown,
             max_delete=self.max_delete,
@@ -93,6 +97,8 @@ class Mover(Protocol):
 
     name: str
     """What people call it."""
+    starts: bool
+    """Whether there is an execution to start; else it works by itself."""
 
     async def look(self) -> tuple[event.Warned, ...]:
         """Find what was deployed; what a person should know of it. Once, before anything else.
@@ -106,7 +112,7 @@ class Mover(Protocol):
         ...
 
     def excuse(self, key: bytes) -> str:
-        """Why it would not bring an object, where that is known; else empty."""
+        """Why it would not bring an object, or remove it, where that is known; else empty."""
         ...
 
     async def standing(self) -> dict[str, Any]:

@@ -51,6 +51,8 @@ class Part:
     replica: str = ""
     shelf: place.Location | None = None
     shelf_tariff: Tariff | None = None
+    carries: bool = True
+    """Whether its bytes were read from the source by this run."""
     service: Estimate | None = None
     """What a service asked that moved the bytes in Ferryline's stead."""
 
@@ -60,7 +62,7 @@ def billed(meter: Meter, source: place.Location, parts: Sequence[Part]) -> tuple
 
     The source is read once for all of them: its bill is parted by the bytes that each was sent.
     """
-    weights = [one.facts.counts.bytes_transferred for one in parts]
+    weights = [one.facts.counts.bytes_transferred * one.carries for one in parts]
     shares = meter.used(source).shares(weights)
     return tuple(
         _billed(meter, source, one, share, several=len(parts) > 1)

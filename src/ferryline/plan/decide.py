@@ -9,7 +9,7 @@ from ferryline.model import action, digest
 from ferryline.model.action import Action, Copy, Delete, Keep, Reason, Refuse, Same
 from ferryline.model.digest import Comparison, Evidence
 from ferryline.model.entry import Entry
-from ferryline.model.pair import Both, OnlyDestination, OnlySource, Pair
+from ferryline.model.pair import Both, OnlyDestination, OnlySource, Pair, Remembered
 from ferryline.plan.question import (
     Answer,
     Compared,
@@ -59,7 +59,7 @@ def _both(pair: Both, rules: Rules) -> Action | Question:
     source, destination, remembered = pair.source, pair.destination, pair.remembered
     if rules.transfer_mode is TransferMode.ALL:
         return _replaced(pair, Reason.TRANSFER_ALL, rules)
-    if remembered is not None and remembered.distrusted:
+    if remembered is not None and remembered.distrusted and _is_still(remembered, rules):
         return _replaced(pair, Reason.DISTRUSTED, rules)
     if source.size_bytes != destination.size_bytes:
         return _replaced(pair, Reason.SIZE, rules)
@@ -75,6 +75,11 @@ def _both(pair: Both, rules: Rules) -> Action | Question:
     if rules.compares_checksums:
         return HeadBoth(pair)
     return _unknown(pair, rules)
+
+
+def _is_still(remembered: Remembered, rules: Rules) -> bool:
+    """Whether what was found bad is what lies there."""
+    return remembered.destination_stands or not rules.distrusts_states
 
 
 def _answered(pair: Both, rules: Rules, answer: Answer) -> Action | Question:

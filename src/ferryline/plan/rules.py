@@ -71,6 +71,10 @@ class Rules:
     reported: bool = False
     """Whether there are digests that somebody else computed of what lies there."""
 
+    distrusts_states: bool = False
+    """Whether what was found bad is so only as long as the destination's object is the one that was found:
+    another that came since is compared like any."""
+
     @staticmethod
     def of(
         options: Options, filters: Filters, on_unknown: OnUnknown, source: Traits, destination: Traits

@@ -102,8 +102,8 @@ def _execution(document: Mapping[str, Any]) -> str:
         return ""
     done = document["execution"]
     if done is None:
-        idle = document["stopped"] is None and not document["failures_total"]
-        return layout.safe(document["engine"]) + ("; no execution was needed" if idle else "")
+        idle = "; no execution was needed" if document["snapshot"] is not None else ""
+        return layout.safe(document["engine"]) + idle
     counts = done["counters"]
     said = [f"{name} {counts[key]:,}" for key, name in _TOLD.items() if key in counts]
     also = ", was running already" if done["joined"] else ""

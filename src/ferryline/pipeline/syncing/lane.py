@@ -51,8 +51,6 @@ class Lane:
     """Whether it sends the bytes itself, and so takes part in the reads that lanes share."""
     execution: Execution | None = None
     """What a service in Ferryline's stead told of its work."""
-    asked: cost.Estimate | None = None
-    """What that service asks for it."""
 
     def __init__(self, run: Run, task: DatasetTask, there: OpenReplica, sharing: Sharing) -> None:
         self.run = run
@@ -147,6 +145,11 @@ class Lane:
             facts = guard.SourceFacts(state.listed, rows, state.destination_listed)
             guard.check_source(facts, self._ends.source.place)
             self.copying.delete_guard(rows, state).check(state.candidates.count, place)
+
+    @property
+    def asked(self) -> cost.Estimate | None:
+        """What a service in Ferryline's stead asks for its work."""
+        return None
 
     @property
     def plan_bytes(self) -> int:

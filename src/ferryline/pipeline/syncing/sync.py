@@ -244,6 +244,7 @@ class Sync:
             replica.name,
             replica.metadata,
             self._wish.shelf_tariff,
+            lane is None or lane.carries,
             lane.asked if lane is not None else None,
         )
 

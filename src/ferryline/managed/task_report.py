@@ -13,13 +13,16 @@ from ferryline import errors
 from ferryline.managed import aws
 from ferryline.managed.aws import Client
 from ferryline.managed.declared import Declared
-from ferryline.managed.seen import ReportPlace
+from ferryline.managed.finding import Found
 from ferryline.model.execution import Execution
 from ferryline.model.outcome import Failed
 
 FAILURES_MAX = 1_000
 FILE_BYTES_MAX = 16 * 1024 * 1024
 """DataSync splits reports at 5 MB; what is larger is none of its."""
+
+FILES_MAX = 200
+"""Files of a report that are read at most: those that tell of successes too may be many."""
 
 _FAILED = "FAILED"
 _PHASES = {"Deleted": "delete", "Verified": "verify"}
@@ -34,16 +37,23 @@ class Told:
     url: str
 
 
-async def read(declared: Declared, where: ReportPlace, execution: Execution) -> Told:
+async def read(declared: Declared, found: Found, execution: Execution) -> Told:
     """What failed in an execution. Raises what the bucket's answers mean, and DigestMismatch for bad JSON."""
+    where = found.task.report
+    if where is None:
+        raise errors.BrokenInvariant("a report was to be read of a task that leaves none")
     client = await aws.connect("s3", declared, declared.region)
     kind = "Detailed-Reports" if where.standard else "Summary-Reports"
     prefix = f"{where.prefix}{kind}/{_last(execution.task_arn)}/{_last(execution.arn)}"
     failed: list[Failed] = []
     total = 0
     if where.standard:
+        files = 0
         async for key in _keys(client, where.bucket, prefix):
-            for one in _failures(await _document(client, where.bucket, key)):
+            files += 1
+            if files > FILES_MAX:
+                break
+            for one in _failures(await _document(client, where.bucket, key), found.rest):
                 total += 1
                 if len(failed) < FAILURES_MAX:
                     failed.append(one)
@@ -74,7 +84,7 @@ async def _document(client: Client, bucket: str, key: str) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _failures(document: Mapping[str, Any]) -> Iterator[Failed]:
+def _failures(document: Mapping[str, Any], rest: str) -> Iterator[Failed]:
     """Every item that a report calls failed, whatever it was meant for (Transferred, Verified, …)."""
     for section, items in document.items():
         if not isinstance(items, list):
@@ -83,13 +93,18 @@ def _failures(document: Mapping[str, Any]) -> Iterator[Failed]:
             if isinstance(item, dict) and any(
                 name.endswith("Status") and value == _FAILED for name, value in item.items()
             ):
-                yield _failure(section, item)
+                yield _failure(section, item, rest)
 
 
-def _failure(section: str, item: Mapping[str, Any]) -> Failed:
+def _failure(section: str, item: Mapping[str, Any], rest: str) -> Failed:
     code = item.get("ErrorCode") or item.get("FailureCode") or ""
     said = item.get("ErrorDetail") or item.get("FailureReason") or "no reason is given"
-    key = str(item.get("RelativePath", "")).removeprefix("/").encode("utf-8", "surrogatepass")
+    key = (
+        str(item.get("RelativePath", ""))
+        .removeprefix("/")
+        .removeprefix(rest)
+        .encode("utf-8", "surrogatepass")
+    )
     message = f"DataSync: {said}" + (f" ({code})" if code else "")
     return Failed(key, "datasync", message, "see DataSync's report", phase=_PHASES.get(section, "transfer"))
 
