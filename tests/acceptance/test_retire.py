@@ -1,12 +1,15 @@
 """`ferryline retire`: readers are turned away, the metadata goes, and with --erase everything, proven."""
 
+import dataclasses
 import json
 import os
 import socket
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from ferryline.snapshot import lock
 from ferryline.testing.strict import Fault
 from ferryline.testing.strict.access import Put
 from ferryline.testing.strict.fault import Status
@@ -291,3 +294,29 @@ def test_killed_anywhere_it_can_be_run_again_to_the_end(ground):
         assert ground.run(*words).code == 0, at
         assert not everything(ground, "plain", "images/"), at
     assert ground.run("snapshots", "show", "images", snapshot, "--keys").code == 0
+
+
+@pytest.mark.parametrize("replica", ["versioned", "plain"])
+def test_whose_lock_is_taken_while_everything_is_erased_stops_erasing(ground, replica, monkeypatch):
+    ground.publish(PLAIN)
+    monkeypatch.setattr(lock, "LOOK_SECONDS", 0.0)
+    bucket = ground.server.bucket(replica)
+    bucket.put_many({f"images/more/{number:04}": b"x" for number in range(2000)})
+    ground.server.settings = dataclasses.replace(ground.server.settings, page_keys=50)
+    now = datetime.now(UTC)
+    other = lock.Lock("somebody else", "elsewhere", 1, "theirs", 99, now, now + timedelta(hours=1))
+    taken = []
+
+    def take_over(_exchange):
+        taken.append(True)
+        bucket.put("images/.ferryline/lock.json", lock.to_bytes(other))
+
+    ground.server.after("DeleteObjects", take_over)
+
+    said = retire(ground, replica, "--erase")
+
+    assert taken and said.code == 6, said.err
+    assert "somebody else took it" in said.err
+    left = below(ground, replica, b"images/more/")
+    assert len(left) >= 2000 - 50 * 10, "what was under way, and no more"
+    assert bucket.get("images/.ferryline/lock.json") == lock.to_bytes(other)

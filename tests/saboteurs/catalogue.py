@@ -208,6 +208,14 @@ SABOTEURS = (
         "        pass\n",
         "tests/faults/test_file_order.py",
     ),
+    Saboteur(
+        "end-the-oldest-upload-first",
+        6,
+        "transfer/leftovers.py",
+        "    return -one.modified_ns, -len(one.intent.before or ())\n",
+        "    return one.modified_ns, len(one.intent.before or ())\n",
+        "tests/unit/transfer/test_leftovers.py",
+    ),
     # 7: bounded
     Saboteur(
         "ignore-the-budget",
@@ -224,6 +232,47 @@ SABOTEURS = (
         "        if len(self.failures) < FAILURES_MAX:\n",
         "        if True:\n",
         LAWS + "test_a_document_names_a_thousand_failures_and_counts_the_rest",
+    ),
+    Saboteur(
+        "hold-what-lies-between",
+        7,
+        "snapshot/rollback.py",
+        "            taken.append(passed.filter(wanted))\n",
+        "            taken.append(passed)\n",
+        "tests/unit/pipeline/test_bounded.py",
+    ),
+    Saboteur(
+        "never-go-to-disk",
+        7,
+        "pipeline/pile.py",
+        "            if self._held_rows >= HELD_ROWS:\n",
+        "            if False:\n",
+        "tests/unit/pipeline/test_bounded.py",
+    ),
+    # 10: fencing
+    Saboteur(
+        "delete-without-asking-for-the-lock",
+        10,
+        "transfer/deletes.py",
+        "        await self._may_write()\n",
+        "",
+        "tests/unit/transfer/test_deletes.py",
+    ),
+    Saboteur(
+        "believe-the-last-renewal",
+        10,
+        "snapshot/lock.py",
+        "                self.lost = self.lost or _taken(there)\n",
+        "                pass\n",
+        "tests/unit/snapshot/test_lock.py",
+    ),
+    Saboteur(
+        "leave-no-witness-of-an-overwrite",
+        10,
+        "snapshot/publish.py",
+        "    return await announce(shelf, writer, lambda head: history.withdrawn(head, why), always=True)\n",
+        "    return await announce(shelf, writer, lambda head: history.withdrawn(head, why))\n",
+        "tests/unit/snapshot/test_publish.py",
     ),
     # 11: secrets
     Saboteur(

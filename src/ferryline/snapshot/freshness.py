@@ -70,16 +70,17 @@ async def changes(
     `selected` leaves of the listing what belongs to the dataset.
     """
     found, shown = Changes(), Listed(pages)
+
+    def added(rows: pa.RecordBatch) -> None:
+        found.written(selected(rows), Change.ADDED)
+
     async for batch in proven:
-        there = selected(await shown.upto(batch.column("key")[-1].as_py()))
+        there = selected(await shown.among(batch.column("key"), added))
         place = pc.index_in(batch.column("key"), there.column("key"))
         found.gone(batch.column("key").filter(place.is_null()))
         known = place.is_valid()
         before, now = batch.filter(known), there.take(place.filter(known))
         found.written(now.filter(pc.invert(same(now, before))), Change.CHANGED)
-        found.written(
-            there.filter(pc.invert(pc.is_in(there.column("key"), batch.column("key")))), Change.ADDED
-        )
     async for rows in shown.rest():
-        found.written(selected(rows), Change.ADDED)
+        added(rows)
     return found

@@ -6,7 +6,7 @@ is not `ready` is not made current.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -102,7 +102,7 @@ async def against_listing(
     """Compare with a listing of the replica in key order: for replicas that keep only the latest bytes."""
     tally, shown = _Tally(), Listed(pages)
     async for batch in rows:
-        there = await shown.upto(batch.column("key")[-1].as_py())
+        there = await shown.among(batch.column("key"))
         place = pc.index_in(batch.column("key"), there.column("key"))
         equal = same(there.take(place), batch)
         missing = batch.column("key").filter(place.is_null()).to_pylist()
@@ -124,29 +124,38 @@ def same(seen: pa.RecordBatch, proven: pa.RecordBatch) -> pa.Array:
     return pc.fill_null(pc.and_(equal["size"], token), pa.scalar(value=False))
 
 
+def _nobody(_rows: pa.RecordBatch) -> None:
+    """Nobody asks for what lies between."""
+
+
 class Listed:
-    """A listing as a stream that is taken up to a key. `freshness` uses it too."""
+    """A listing in key order beside the chunks of a table. `freshness` and `verify` use it too."""
 
     def __init__(self, pages: AsyncIterator[Page]) -> None:
         self._pages = pages
         self._held = pa.RecordBatch.from_pylist([], schema=LISTING)
         self._ended = False
 
-    async def upto(self, key: bytes) -> pa.RecordBatch:
-        """Every listed row up to `key` that was not given yet."""
-        held = [self._held]
-        last = self._last(held)
-        while not self._ended and (last is None or last < key):
-            page = await anext(self._pages, None)
-            if page is None:
-                self._ended = True
+    async def among(
+        self, keys: pa.Array, others: Callable[[pa.RecordBatch], None] = _nobody
+    ) -> pa.RecordBatch:
+        """What is listed of these keys, which ascend from call to call. `others` is given the rows that lie
+        between them, as they pass: of those there may be any number, and none is held."""
+        taken: list[pa.RecordBatch] = []
+        last = keys[-1]
+        while True:
+            inside = pc.sum(pc.less_equal(self._held.column("key"), last)).as_py() or 0
+            passed, self._held = self._held.slice(0, inside), self._held.slice(inside)
+            wanted = pc.is_in(passed.column("key"), keys)
+            taken.append(passed.filter(wanted))
+            others(passed.filter(pc.invert(wanted)))
+            if self._held.num_rows or self._ended:
                 break
-            held.append(page.rows)
-            last = self._last(held)
-        rows = joined(held)
-        count = pc.sum(pc.less_equal(rows.column("key"), pa.scalar(key, pa.binary()))).as_py() or 0
-        self._held = rows.slice(count)
-        return rows.slice(0, count)
+            page = await anext(self._pages, None)
+            self._ended = page is None
+            if page is not None:
+                self._held = page.rows
+        return joined(taken)
 
     async def rest(self) -> AsyncIterator[pa.RecordBatch]:
         """Every listed row that was not given yet."""
@@ -158,10 +167,6 @@ class Listed:
                 self._ended = True
                 return
             yield page.rows
-
-    def _last(self, held: list[pa.RecordBatch]) -> bytes | None:
-        filled = [one for one in held if one.num_rows]
-        return filled[-1].column("key")[-1].as_py() if filled else None
 
 
 async def against_versions(

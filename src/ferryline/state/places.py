@@ -15,11 +15,17 @@ PROBED_FOR = timedelta(days=7)
 
 
 _SEEN = "SELECT seen_at, capabilities FROM endpoints WHERE endpoint = :name"
-_UNSEE = "DELETE FROM endpoints WHERE endpoint = :name"
-_SEE = "INSERT INTO endpoints (endpoint, seen_at, capabilities) VALUES (:name, :seen_at, :capabilities)"
+_SEE = (
+    "INSERT INTO endpoints (endpoint, seen_at, capabilities) VALUES (:name, :seen_at, :capabilities) "
+    "ON CONFLICT (endpoint) DO UPDATE SET seen_at = excluded.seen_at, capabilities = excluded.capabilities"
+)
 _MOUNTED = "SELECT identity FROM mounts WHERE place = :name"
-_UNMOUNT = "DELETE FROM mounts WHERE place = :name"
-_MOUNT = "INSERT INTO mounts (place, identity) VALUES (:name, :identity)"
+_MOUNT = (
+    "INSERT INTO mounts (place, identity) VALUES (:name, :identity) "
+    "ON CONFLICT (place) DO UPDATE SET identity = excluded.identity"
+)
+"""One statement, so that two hosts which see a place for the first time at once do not collide; nor does one
+that says again what it could not know to be there."""
 
 
 class Places:
@@ -41,7 +47,6 @@ class Places:
         """Keep what a probe saw, in place of what an earlier one did."""
         name = identity.storable(endpoint)
         with self._database.change() as change:
-            change.execute(_UNSEE, {"name": name})
             change.execute(_SEE, {"name": name, "seen_at": self._now(), "capabilities": capabilities})
 
     def mount(self, place: str) -> str | None:
@@ -56,7 +61,6 @@ class Places:
             return
         name = identity.storable(place)
         with self._database.change() as change:
-            change.execute(_UNMOUNT, {"name": name})
             change.execute(_MOUNT, {"name": name, "identity": seen})
 
     def _now(self) -> str:

@@ -18,11 +18,13 @@ from ferryline.state.database import Database
 KEPT_MAX = 200
 """Runs kept of each (source, destination)."""
 
-_FORGET = "DELETE FROM runs WHERE run_id = :run_id"
 _BEGIN = (
     "INSERT INTO runs (run_id, source, destination, began_at) "
-    "VALUES (:run_id, :source, :destination, :began_at)"
+    "VALUES (:run_id, :source, :destination, :began_at) "
+    "ON CONFLICT (run_id) DO UPDATE SET source = excluded.source, destination = excluded.destination, "
+    "began_at = excluded.began_at, ended_at = NULL, document = NULL"
 )
+"""Also where the row is there already: a commit whose answer was lost may be under way still."""
 _TRIM = (
     "DELETE FROM runs WHERE source = :source AND destination = :destination AND run_id <> :run_id "
     "AND run_id NOT IN (SELECT run_id FROM runs WHERE source = :source AND destination = :destination "
@@ -59,7 +61,6 @@ class Runs:
         """A run began. Recording the same run again replaces the record. Raises DiskFailed."""
         pair = {"source": identity.storable(source), "destination": identity.storable(destination)}
         with self._database.change() as change:
-            change.execute(_FORGET, {"run_id": run_id})
             change.execute(_BEGIN, {"run_id": run_id, "began_at": _text(at), **pair})
             change.execute(_TRIM, {"run_id": run_id, "kept": KEPT_MAX, **pair})
         self.latest_id = run_id

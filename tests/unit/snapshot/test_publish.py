@@ -251,6 +251,22 @@ async def test_withdrawing_bars_readers_by_name_until_the_next_publication():
     assert (await opening.open_snapshot(shelf)).published.eligible
 
 
+async def test_an_overwrite_leaves_a_witness_also_where_nobody_reads_any_more_or_ever_did():
+    shelf = Shelf(MemoryStore())
+    first = await publish.overwrite(shelf, writer(), "run 1 is writing over it")
+    assert (first.head.current, first.head.sequence, first.written) == (None, 1, True)
+    made = await issue(numbered(5), shelf)
+    await publish.publish(shelf, writer(), made)
+    barred = await publish.overwrite(shelf, writer(epoch=2), "run 2 is writing over it")
+    again = await publish.overwrite(shelf, writer(epoch=3), "run 3 is writing over it")
+
+    assert not barred.head.readable and not again.head.readable
+    assert again.head.sequence == barred.head.sequence + 1
+    assert again.head.epoch == 3
+    with pytest.raises(errors.ObjectChanged, match="run 2"):
+        await opening.open_snapshot(shelf)
+
+
 async def test_a_receipt_that_proves_less_than_the_manifest_is_never_published():
     shelf = Shelf(MemoryStore())
     whole, part = await issue(numbered(5), shelf), await issue(numbered(4), shelf)

@@ -82,3 +82,47 @@ def test_a_server_that_is_not_there_stops_the_run_and_tells_no_password(postgres
         open_state(tmp_path, StillClock(), away)
     assert "hidden" not in str(stopped.value)
     assert stopped.value.kind == "state-database"
+
+
+REMEMBERED = {
+    "an endpoint": ("INSERT INTO endpoints VALUES ('e', 'old', '2026-11-01T12:00:00+00:00')",
+                    lambda state: state.remember("e", "new"),
+                    lambda state: state.capabilities("e") == "new"),
+    "a disk": ("INSERT INTO mounts VALUES ('p', 'old')",
+               lambda state: state.remember_mount("p", "new"),
+               lambda state: state.mount("p") == "new"),
+    "a run": ("INSERT INTO runs VALUES ('r', 's', 'd', '2026-11-01T12:00:00+00:00', NULL, NULL)",
+              lambda state: state.runs.started("r", "a", "b", StillClock().now()),
+              lambda state: [one.source for one in state.runs.list()] == ["a"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("theirs", "ours", "told"), REMEMBERED.values(), ids=REMEMBERED)
+def test_what_another_transaction_is_just_writing_is_waited_for_and_replaced(
+    url, tmp_path, theirs, ours, told
+):
+    import psycopg
+
+    state = open_state(tmp_path, StillClock(), url)
+    state.remember("first", "makes the tables")
+    failures = []
+
+    def say():
+        try:
+            ours(state)
+        except errors.FerrylineError as failure:
+            failures.append(failure)
+
+    with psycopg.connect(url) as other, psycopg.connect(url, autocommit=True) as watching:
+        other.execute(theirs)
+        saying = threading.Thread(target=say)
+        saying.start()
+        waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        while saying.is_alive() and not watching.execute(waits).fetchone()[0]:
+            pass
+        assert saying.is_alive(), "it must wait for the other one's commit"
+        other.commit()
+        saying.join()
+
+    assert failures == []
+    assert told(state)

@@ -18,6 +18,7 @@ from ferryline.pipeline.shelves import OpenReplica
 from ferryline.report import keys
 from ferryline.storage.store import Erases, Version, Versions
 from ferryline.storage.wrap.stack import DressedStore
+from ferryline.transfer import MayWrite, always
 
 EXAMPLES = 20
 FAILURES_MAX = 1_000
@@ -45,6 +46,8 @@ class Removed:
     metadata_files: int = 0
     size_bytes: int = 0
     failures: dict[bytes, errors.FerrylineError] = field(default_factory=dict)
+    may_write: MayWrite = always
+    """Asked before every request that removes something; raises LockHeld once the replica is not ours."""
 
     def fail(self, key: bytes, problem: errors.FerrylineError) -> None:
         """A key stays, for now."""
@@ -65,6 +68,7 @@ async def objects(opened: OpenReplica, opening: Opening, removed: Removed, keep:
     eraser = erases_of(store)
     if eraser is not None:
         async with contextlib.aclosing(eraser.erase(keep)) as steps:
+            await removed.may_write()
             async for step in steps:
                 removed.files += step.files
                 removed.folders += step.folders
@@ -74,8 +78,10 @@ async def objects(opened: OpenReplica, opening: Opening, removed: Removed, keep:
                         path,
                         errors.ObjectFailed(why, key=path, advice="remove it by hand, then retire again"),
                     )
+                await removed.may_write()
         return
     for upload in await _open_uploads(store):
+        await removed.may_write()
         crash.point("retire.upload.aborting")
         try:
             await store.abort_upload(upload)
@@ -91,7 +97,7 @@ async def everything(
     """Remove every version of every object below `prefix`, again until a pass removes nothing more."""
     versions = versions_of(store)
     while True:
-        failed = Removed()
+        failed = Removed(may_write=removed.may_write)
         gone = 0
         try:
             if versions is None:
@@ -141,6 +147,7 @@ async def _delete(store: Versions, wanted: Sequence[Version], done: Removed) -> 
     gone = 0
     for start in range(0, len(wanted), BATCH):
         batch = wanted[start : start + BATCH]
+        await done.may_write()
         crash.point("retire.deleting")
         failed = await store.delete_versions(batch)
         for one in batch:
@@ -162,7 +169,7 @@ async def _plain_pass(
     gone = 0
     async for found in _listed(store, opening, prefix):
         wanted = {key: size for key, size in found.items() if key != keep}
-        problems = await _delete_plainly(store, list(wanted))
+        problems = await _delete_plainly(store, list(wanted), done.may_write)
         for key, size in wanted.items():
             if key in problems:
                 done.fail(key, problems[key])
@@ -174,16 +181,18 @@ async def _plain_pass(
 
 
 async def _delete_plainly(
-    store: DressedStore, wanted: Sequence[bytes]
+    store: DressedStore, wanted: Sequence[bytes], may_write: MayWrite
 ) -> Mapping[bytes, errors.FerrylineError]:
     problems: dict[bytes, errors.FerrylineError] = {}
     many = getattr(store, "delete_many", None)
     if many is not None:
         for start in range(0, len(wanted), BATCH):
+            await may_write()
             crash.point("retire.deleting")
             problems |= await many(wanted[start : start + BATCH])
         return problems
     for key in wanted:
+        await may_write()
         crash.point("retire.deleting")
         try:
             await store.delete(key)
@@ -200,7 +209,7 @@ async def metadata(opened: OpenReplica, opening: Opening, removed: Removed) -> N
     folders = [opened.shelf.folder + name for name in OURS]
     for store, prefixes in ((opened.files, folders), (opened.store, list(BESIDE))):
         for prefix in prefixes:
-            done = Removed()
+            done = Removed(may_write=removed.may_write)
             await _plain_pass(store, opening, prefix, done, None)
             removed.metadata_files += done.objects
             removed.size_bytes += done.size_bytes
@@ -209,7 +218,7 @@ async def metadata(opened: OpenReplica, opening: Opening, removed: Removed) -> N
 
 async def shelf(opened: OpenReplica, opening: Opening, removed: Removed, keep: bytes | None) -> None:
     """Remove every version of every file of a shelf that lies apart from its replica."""
-    done = Removed()
+    done = Removed(may_write=removed.may_write)
     await everything(opened.files, opening, opened.shelf.folder, done, keep)
     removed.metadata_files += done.objects + done.versions + done.delete_markers
     removed.size_bytes += done.size_bytes

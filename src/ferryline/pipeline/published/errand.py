@@ -25,6 +25,7 @@ from ferryline.snapshot import lock, publish
 from ferryline.snapshot.head import Head, Published
 from ferryline.snapshot.publish import Writer
 from ferryline.state import State
+from ferryline.transfer import MayWrite
 
 LOOK_ATTEMPTS = 3
 """Who only looks is told soon that a replica does not answer; who changes something is more patient."""
@@ -89,8 +90,16 @@ async def looked(errand: Errand, only: str | None = None) -> AsyncGenerator[tupl
         yield tuple(await asyncio.gather(*(look(one) for one in wanted)))
 
 
+@dataclass(frozen=True, slots=True)
+class Grip:
+    """A replica that is held: who writes its head, and what is asked before anything is removed there."""
+
+    writer: Writer
+    may_write: MayWrite
+
+
 @contextlib.asynccontextmanager
-async def held(errand: Errand, opened: OpenReplica) -> AsyncGenerator[Writer, None]:
+async def held(errand: Errand, opened: OpenReplica) -> AsyncGenerator[Grip, None]:
     """Hold a replica for a `with`, on this host and in its own lock; whoever may change its head.
 
     Raises `LockHeld`, naming the holder.
@@ -99,7 +108,12 @@ async def held(errand: Errand, opened: OpenReplica) -> AsyncGenerator[Writer, No
     with errand.state.lock(replica.location.identity) as still_ours:
         wanted = await holding.wanted(opened.shelf, errand.run_id, clock.now())
         async with lock.held(opened.shelf, wanted, clock, holding.is_gone) as mine:
-            yield Writer(errand.task.identity(replica), wanted.epoch)
+
+            async def confirm() -> None:
+                still_ours()
+                await mine.confirm(clock)
+
+            yield Grip(Writer(errand.task.identity(replica), wanted.epoch), confirm)
             still_ours()
             mine.check(clock.now())
 

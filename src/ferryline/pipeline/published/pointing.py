@@ -71,8 +71,8 @@ async def _changed(errand: Errand, one: Looked, change: Callable[[Head], Head]) 
     if one.head is not None and change(one.head) == one.head:
         return _untouched(one, "it was so already")
     try:
-        async with errands.held(errand, one.there) as writer:
-            return _announced(one, await publish.announce(one.there.shelf, writer, change))
+        async with errands.held(errand, one.there) as grip:
+            return _announced(one, await publish.announce(one.there.shelf, grip.writer, change))
     except (errors.RunStopped, errors.ObjectFailed, errors.RetryLater) as problem:
         return _answer(one) | {"problem": errands.problem_of(problem), "code": exitcode.of_error(problem)}
 
@@ -94,9 +94,9 @@ async def back(errand: Errand, snapshot: str, only: str | None) -> dict[str, Any
             elif one.head.current == wanted and entry.eligible:
                 answers[one.replica.name] = _untouched(one, "it was current already")
             else:
-                writer = await holding.enter_async_context(errands.held(errand, one.there))
+                grip = await holding.enter_async_context(errands.held(errand, one.there))
                 answers[one.replica.name] = await _checked(errand, one, wanted)
-                turning.append((one, writer))
+                turning.append((one, grip.writer))
         if any(answers[one.replica.name]["code"] for one, _ in turning):
             for one, _ in turning:
                 answer = answers[one.replica.name]

@@ -7,7 +7,6 @@ the share that `--deep` asks for are read. Memory holds a chunk of the snapshot 
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +20,6 @@ from ferryline.model.digest import Algorithm, Comparison, Digest, Evidence
 from ferryline.model.entry import Entry, Token
 from ferryline.model.finding import Match, Mismatch, Trouble
 from ferryline.model.key import KeyRange
-from ferryline.model.page import LISTING
 from ferryline.pipeline.inspection import Inspection
 from ferryline.pipeline.published.pins import Pins
 from ferryline.pipeline.roll import Roll
@@ -55,13 +53,18 @@ class Proofreading:
         """Every object of the snapshot. Raises ObjectMissing or DigestMismatch for its own documents, and
         RunStopped where the replica cannot be listed."""
         async with contextlib.aclosing(walk.checked(self._listing, KeyRange())) as pages:
-            listed = _Listed(pages)
+            listed = rollback.Listed(pages)
             async for rows, proof in rollback.paired(proven.shelf, proven.manifest, proven.receipt):
-                there = await listed.among(rows.column("key"))
+                there = await listed.among(rows.column("key"), self._count)
+                self._count(there)
                 self._found.source_objects += rows.num_rows
                 unseen = await pins.unseen(proof)
                 bad.add(await self._chunk(rows, proof, there, unseen))
-            self._found.destination_objects = await listed.count()
+            async for rest in listed.rest():
+                self._count(rest)
+
+    def _count(self, rows: pa.RecordBatch) -> None:
+        self._found.destination_objects += _counted(rows)
 
     async def _chunk(
         self, rows: pa.RecordBatch, proof: pa.RecordBatch, there: pa.RecordBatch, unseen: frozenset[bytes]
@@ -178,43 +181,7 @@ class _Wanted:
     unseen_version: str | None = None
 
 
-class _Listed:
-    """A replica's listing, taken up to a key at a time."""
-
-    def __init__(self, pages: AsyncIterator[Any]) -> None:
-        self._pages = pages
-        self._held = pa.RecordBatch.from_pylist([], schema=LISTING)
-        self._ended = False
-        self._taken = 0
-
-    async def among(self, keys: pa.Array) -> pa.RecordBatch:
-        """What is listed of these keys, which ascend from call to call. Others that lie before the last of
-        them, of which there may be any number, are counted and not held."""
-        taken: list[pa.RecordBatch] = []
-        last = keys[-1]
-        while True:
-            inside = pc.sum(pc.less_equal(self._held.column("key"), last)).as_py() or 0
-            passed = self._held.slice(0, inside)
-            self._taken += inside
-            taken.append(passed.filter(pc.is_in(passed.column("key"), keys)))
-            self._held = self._held.slice(inside)
-            if self._held.num_rows or not await self._more():
-                break
-        rows = pa.Table.from_batches(taken, schema=LISTING).combine_chunks().to_batches()
-        return rows[0] if rows else taken[0]
-
-    async def count(self) -> int:
-        """How many objects were listed, once everything is."""
-        self._taken += self._held.num_rows
-        while await self._more():
-            self._taken += self._held.num_rows
-        return self._taken
-
-    async def _more(self) -> bool:
-        page = None if self._ended else await anext(self._pages, None)
-        if page is None:
-            self._ended = True
-            return False
-        ours = pc.match_substring_regex(page.rows.column("key"), pattern=r"(?:\A|/)\.ferryline(?:/|\z)")
-        self._held = page.rows.filter(pc.invert(ours))
-        return True
+def _counted(rows: pa.RecordBatch) -> int:
+    """How many of these rows are objects; Ferryline's own are none."""
+    ours = pc.match_substring_regex(rows.column("key"), pattern=r"(?:\A|/)\.ferryline(?:/|\z)")
+    return int(ours.false_count)

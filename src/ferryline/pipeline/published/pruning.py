@@ -68,10 +68,10 @@ async def _prune(errand: Errand, one: Looked, head: Head, wish: Wish) -> dict[st
     idle = not planned.keys and history.dropped(head, stays) == head
     if wish.dry_run or idle:
         return _answer(one, stays, planned, None)
-    async with errands.held(errand, one.there) as writer:
+    async with errands.held(errand, one.there) as grip:
         seen = await errands.head_now(one)
         stays = history.kept(seen, errand.task.keep, now)
-        done, _ = await prune.prune(files, shelf, writer, stays, horizon_ns)
+        done, _ = await prune.prune(files, shelf, grip.writer, stays, horizon_ns)
     return _answer(one, stays, done, None)
 
 

@@ -14,7 +14,7 @@ from ferryline.pipeline import shelves
 from ferryline.pipeline.published import documents, erasing
 from ferryline.pipeline.published import errand as errands
 from ferryline.pipeline.published.erasing import Removed
-from ferryline.pipeline.published.errand import Errand, Looked
+from ferryline.pipeline.published.errand import Errand, Grip, Looked
 from ferryline.pipeline.shelves import OpenReplica
 from ferryline.pipeline.syncing import holding
 from ferryline.report import keys
@@ -85,9 +85,10 @@ async def _elsewhere(found: tuple[Looked, ...], target: Looked) -> list[dict[str
 async def _remove(errand: Errand, target: Looked, wish: Wish, removed: Removed) -> None:
     """Withdraw, remove, give the lock back, and remove what of the lock is left."""
     opened = target.there
-    async with errands.held(errand, opened) as writer:
+    async with errands.held(errand, opened) as grip:
+        removed.may_write = grip.may_write
         if target.problem is None:
-            await publish.withdraw(opened.shelf, writer, WHY)
+            await publish.withdraw(opened.shelf, grip.writer, WHY)
         crash.point("retire.withdrawn")
         keep = lock.lock_key(opened.shelf)
         if wish.erases:
@@ -96,17 +97,17 @@ async def _remove(errand: Errand, target: Looked, wish: Wish, removed: Removed) 
             if apart:
                 await erasing.shelf(opened, errand.opening, removed, keep)
         else:
-            await _end_uploads(errand, opened)
+            await _end_uploads(errand, opened, grip)
             await erasing.metadata(opened, errand.opening, removed)
         crash.point("retire.removed")
     if wish.erases:
         await _remove_traces(errand, opened)
 
 
-async def _end_uploads(errand: Errand, opened: OpenReplica) -> None:
+async def _end_uploads(errand: Errand, opened: OpenReplica, grip: Grip) -> None:
     """Abort the uploads that dead runs left: without their intents nobody could tell whose they are."""
     around = errand.around
-    manner = Manner(errand.run_id, around.clock, around.chance, around.emit)
+    manner = Manner(errand.run_id, around.clock, around.chance, around.emit, may_write=grip.may_write)
     await (await leftovers.sweep(opened.store, manner)).clear()
 
 
