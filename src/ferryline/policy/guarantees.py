@@ -91,6 +91,8 @@ def _sentences(policy: values.Policy, dataset: values.Dataset, replica: values.R
         said += _ignored(chosen)
     if replica.engine is Engine.DATASYNC:
         said.append(f"DataSync never carries paths ending in {', '.join(ALWAYS_SKIPPED_BY_DATASYNC)}")
+    if replica.engine is Engine.FERRYLINE:
+        said += _under_keys(policy, dataset, replica)
     files = [
         folder.location
         for folder in (dataset.source, replica.to)
@@ -101,6 +103,22 @@ def _sentences(policy: values.Policy, dataset: values.Dataset, replica: values.R
             "files: names, bytes and times of modification are kept; empty folders and symlinks are not"
         )
     return said + [f"not yet: {sentence}" for sentence in _not_built(dataset, replica)]
+
+
+def _under_keys(policy: values.Policy, dataset: values.Dataset, replica: values.ReplicaSpec) -> list[str]:
+    named = {
+        folder.location: policy.locations[folder.location].access.sse_customer_key
+        for folder in (dataset.source, replica.to)
+        if folder.location in policy.locations
+    }
+    names = " and ".join(name for name, key in named.items() if key is not None)
+    if not names:
+        return []
+    return [
+        f"{names}: objects are under a customer key (SSE-C), which goes with every request and is kept "
+        "nowhere: no ETag there counts as a digest, no endpoint copies by itself, and whoever reads the "
+        "copy needs the key, its snapshot's files included"
+    ]
 
 
 def _keeping(dataset: values.Dataset) -> str:

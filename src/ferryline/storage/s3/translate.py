@@ -11,6 +11,7 @@ from email.utils import parsedate_to_datetime
 
 from ferryline import errors
 from ferryline.model.key import printable
+from ferryline.storage.s3 import customer_key
 from ferryline.storage.s3.http_message import Answer, Cause, ExchangeFailed
 from ferryline.storage.s3.refusal import Asked, Effect, Refusal, read_refusal
 
@@ -27,6 +28,8 @@ def failure(asked: Asked, answer: Answer, now: datetime) -> errors.FerrylineErro
 
 def of_refusal(asked: Asked, refusal: Refusal, answer: Answer, now: datetime) -> errors.FerrylineError:
     """The error for a refusal already read (also one found in the body of a 200)."""
+    if (of_key := customer_key.refused(asked, refusal)) is not None:
+        return of_key
     maker = _BY_CODE.get(refusal.code)
     if maker is None and refusal.code.startswith(("KMS.", "Kms")):
         maker = _kms
