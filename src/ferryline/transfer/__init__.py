@@ -7,6 +7,17 @@ left behind. Every action becomes exactly one outcome; only what stops the whole
 from ferryline.transfer.carry import transfer
 from ferryline.transfer.deletes import delete
 from ferryline.transfer.leftovers import Leftovers, sweep
-from ferryline.transfer.manner import Ends, Manner, Origin, SourceEnd, TagsKept
+from ferryline.transfer.manner import Ends, Manner, Origin, SourceEnd, TagsKept, nothing
 
-__all__ = ["Ends", "Leftovers", "Manner", "Origin", "SourceEnd", "TagsKept", "delete", "sweep", "transfer"]
+__all__ = [
+    "Ends",
+    "Leftovers",
+    "Manner",
+    "Origin",
+    "SourceEnd",
+    "TagsKept",
+    "delete",
+    "nothing",
+    "sweep",
+    "transfer",
+]

@@ -4,7 +4,7 @@ Called by `pipeline` after all copies. It trusts no listing: a candidate is dele
 at the source has just said that nothing is there.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 
 from ferryline import crash, errors
@@ -28,7 +28,7 @@ async def delete(
     RunStopped after the work under way was cancelled. Close it (`aclosing`) when it is not read to
     the end.
     """
-    remover = _Remover(ends)
+    remover = _Remover(ends, manner.may_write)
     async with aclosing(crew(candidates, remover.remove, manner.objects)) as outcomes:
         async for outcome in outcomes:
             yield outcome
@@ -36,7 +36,8 @@ async def delete(
 
 
 class _Remover:
-    def __init__(self, ends: Ends) -> None:
+    def __init__(self, ends: Ends, may_write: Callable[[], None]) -> None:
+        self._may_write = may_write
         self._source = ends.source
         self._destination = ends.destination
         self.refusals = Refusals()
@@ -68,6 +69,7 @@ class _Remover:
                 return Deleted(candidate)
             if stat.entry.size_bytes != listed.size_bytes or not _same_file(listed.token, stat.entry.token):
                 return Spared(candidate, "it changed at the destination since it was listed")
+        self._may_write()
         crash.point("deleting")
         try:
             await self._destination.delete(candidate.key, condition)

@@ -129,6 +129,10 @@ def same_key(key: bytes) -> bytes:
     return key
 
 
+def nothing() -> None:
+    """Whoever works here may always write."""
+
+
 class TagsKept(Enum):
     """What becomes of an object's tags."""
 
@@ -167,3 +171,5 @@ class Manner:
     tags: TagsKept = TagsKept.WHERE_POSSIBLE
     rename: Callable[[bytes], bytes] = same_key
     changed_rounds: int = 3
+    may_write: Callable[[], None] = nothing
+    """Asked just before anything becomes visible, or goes, at the destination. Raises LockHeld."""
