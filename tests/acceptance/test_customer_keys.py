@@ -157,6 +157,23 @@ def test_the_snapshot_is_the_same_as_that_of_the_same_bytes_in_the_open(world, u
     assert secret == in_the_open is not None
 
 
+def test_an_etag_under_a_key_is_no_digest_of_an_adopted_object(world, user):
+    for server_bucket, how in (("source", secret_put()), ("there", Put())):
+        for name in ("data/a", "data/b"):
+            world.bucket(server_bucket).put(name, name.encode() * 900, how)
+    declare(user, world)
+    adopted = user.run("adopt", NAME, "--replica", "there", "--json").document
+    world.bucket("source").clear()
+    for name in ("data/a", "data/b"):
+        world.bucket("source").put(name, name.encode() * 900)
+    declare(user, world, source=None)
+
+    in_the_open = user.run("sync", NAME, "--json", state=user.folder / "another").document["runs"][0]
+
+    assert adopted["evidence"] == {"stored-checksum": 2}
+    assert in_the_open["snapshot"] == adopted["snapshot"] is not None
+
+
 def test_both_ends_may_have_keys_of_their_own(world, user, monkeypatch):
     monkeypatch.setenv("OTHER_KEY", base64.b64encode(OTHER).decode())
     fill(world)
