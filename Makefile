@@ -56,6 +56,9 @@ bench: $(VENV)/dev.stamp
 
 reference: $(VENV)/dev.stamp
 	$(BIN)/python docs/generate.py
+	$(BIN)/python -m ferryline.policy.reference > docs/reference/policy.md
+	$(BIN)/python -m ferryline.policy.json_schema > .policy.schema.json
+	mv .policy.schema.json src/ferryline/policy/policy.schema.json
 	$(BIN)/python -c "from ferryline.deploy import hosting; hosting.write()"
 
 requirements:

@@ -241,6 +241,24 @@ def test_two_folders_have_nothing_for_a_report(world, user):
     assert "neither the source nor the replica" in said.err
 
 
+@pytest.mark.parametrize("written", ["data/a%20b%2Bc%2520d", "data/a+b%2Bc%2520d", "data%2Fa%20b%2bc%2520d"])
+def test_a_key_may_be_encoded_in_every_way_that_is_in_use(world, adopt, written):
+    rows = reporting.rows(world, "eu")
+    (odd,) = [one for one in rows if "c" in one[1]]
+    odd[1] = written
+
+    assert adopt(rows).code == 0
+
+
+def test_bytes_of_a_key_that_nobody_encoded_do_no_harm(world, user, adopt):
+    rows = reporting.rows(world, "eu")
+    wild = reporting.text([reporting.row("eu", b"data/x", "0" * 32, b"0" * 16)]).encode()
+    text = reporting.text(rows).encode() + wild.replace(b"data%2Fx", b"data/\xff\xfe\xc3\xa9")
+    (user.folder / "wild.csv").write_bytes(text)
+
+    assert adopt(more=("--checksum-report", "./wild.csv")).code == 0
+
+
 def test_nothing_is_left_in_the_state_folder(world, user, adopt):
     fill(world, 3)
 

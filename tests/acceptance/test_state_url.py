@@ -8,6 +8,7 @@ import pytest
 from ferryline.clock import SystemClock
 from ferryline.config import environment
 from ferryline.state import open_state
+from ferryline.testing.strict import Put
 from tests.commanding import url
 from tests.conftest import free_port
 from tests.datasets import NAME, s3, write_policy
@@ -163,6 +164,42 @@ def test_a_run_whose_lease_was_taken_writes_nothing_more(user, strict, pair, sha
     assert said.code == 6, said.err
     assert said.document["stopped"]["kind"] == "lease-lost"
     assert said.document["files_transferred"] < 305
+
+
+@pytest.mark.postgresql
+@pytest.mark.parametrize("command", ["copy", "sync"])
+def test_an_upload_whose_lease_was_lost_meanwhile_is_not_completed(
+    user, strict, pair, policy, shared, postgresql, monkeypatch, command
+):
+    import psycopg
+
+    from ferryline.state import lease
+
+    strict.bucket("source").put("data/large", b"x" * (30 * 1024 * 1024), Put(part_bytes=5 * 1024 * 1024))
+    leases, taken = [], []
+    take = lease.Lease.take
+
+    def remembered(self):
+        take(self)
+        leases.append(self)
+
+    def lose(exchange):
+        if exchange.request.key == b"data/large" and not taken:
+            taken.append(1)
+            with psycopg.connect(postgresql) as connection:
+                connection.execute("UPDATE leases SET token = 'another', host = 'another-host'")
+            for one in leases:
+                one.renew()
+
+    monkeypatch.setattr(lease.Lease, "take", remembered)
+    strict.before("UploadPart", lose)
+
+    said = user.run(*words(command, pair), state=shared)
+
+    assert taken
+    assert said.code == 6, said.err
+    assert not [one for one in strict.requests("CompleteMultipartUpload") if one.key == b"data/large"]
+    assert strict.bucket("destination").get("data/large") is None
 
 
 @pytest.mark.postgresql

@@ -1,6 +1,7 @@
 """What the S3 contract tests stand on: a bare store on a bucket of any server, and what its probe saw."""
 
 import asyncio
+import base64
 import contextlib
 import secrets
 
@@ -23,13 +24,17 @@ HONOURED, IGNORED, UNSUPPORTED, UNKNOWN = (
 )
 
 
-async def opened(server, bucket: str, prefix: bytes = FOLDER, **settings):
-    """A bare store on a folder of `bucket`; the caller closes it."""
+CUSTOMER_KEY = base64.b64encode(b"an obviously fake customer key..").decode()
+
+
+async def opened(server, bucket: str, prefix: bytes = FOLDER, customer_key: str | None = None, **settings):
+    """A bare store on a folder of `bucket`, perhaps under a customer key; the caller closes it."""
     access = S3Access(
         region="us-east-1",
         endpoint_url=server.endpoint_url,
         access_key_id=server.access_key,
         secret_access_key=server.secret_key,
+        sse_customer_key=customer_key,
     )
     return await s3.open_store(
         S3Location(bucket, prefix, access),
@@ -41,12 +46,12 @@ async def opened(server, bucket: str, prefix: bytes = FOLDER, **settings):
 
 
 @contextlib.asynccontextmanager
-async def stores(server, bucket: str, known: Capabilities):
+async def stores(server, bucket: str, known: Capabilities, customer_key: str | None = None):
     """A function that opens stores on the bucket's folder, each closed on the way out."""
     async with contextlib.AsyncExitStack() as closing:
 
         async def another():
-            store = await opened(server, bucket)
+            store = await opened(server, bucket, customer_key=customer_key)
             closing.push_async_callback(store.close)
             store.learn(known)
             return store
@@ -54,11 +59,11 @@ async def stores(server, bucket: str, known: Capabilities):
         yield another
 
 
-def probed(server, bucket: str) -> Capabilities:
+def probed(server, bucket: str, customer_key: str | None = None) -> Capabilities:
     """What the probe of a destination says of this endpoint."""
 
     async def ask() -> Capabilities:
-        store = await opened(server, bucket)
+        store = await opened(server, bucket, customer_key=customer_key)
         try:
             return await probe.probe_destination(store)
         finally:

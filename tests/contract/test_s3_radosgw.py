@@ -13,6 +13,11 @@ def known(radosgw):
     return ground.probed(radosgw, radosgw.bucket())
 
 
+@pytest.fixture(scope="module")
+def known_under_a_key(radosgw):
+    return ground.probed(radosgw, radosgw.bucket(), ground.CUSTOMER_KEY)
+
+
 CANNOT = {
     "test_tags_travel_with_parts": "radosgw 16 forgets x-amz-tagging of CreateMultipartUpload",
 }
@@ -35,3 +40,15 @@ class TestS3OnRadosgw(StoreContract):
     @pytest.fixture
     def reopened(self, another):
         return another
+
+
+class TestS3OnRadosgwUnderACustomerKey(TestS3OnRadosgw):
+    """The same with every object under a customer key (SSE-C)."""
+
+    customer_key = ground.CUSTOMER_KEY
+
+    @pytest.fixture
+    async def another(self, radosgw, known_under_a_key):
+        key = self.customer_key
+        async with ground.stores(radosgw, radosgw.bucket(), known_under_a_key, key) as another:
+            yield another

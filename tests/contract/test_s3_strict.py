@@ -24,10 +24,11 @@ class TestS3OnStrict(StoreContract):
     async def another(self, server):
         name = ground.bucket_name()
         server.bucket(name).set_versioning(self.versioning)
-        async with ground.stores(server, name, self.known) as another:
+        async with ground.stores(server, name, self.known, self.customer_key) as another:
             yield another
 
     versioning = None
+    customer_key = None
 
     @pytest.fixture
     async def store(self, another):
@@ -47,3 +48,10 @@ class TestS3OnStrictVersioned(TestS3OnStrict):
     """The same on a bucket that keeps versions: deletes leave markers, which nobody sees."""
 
     versioning = "Enabled"
+
+
+class TestS3OnStrictUnderACustomerKey(TestS3OnStrict):
+    """The same with every object under a customer key (SSE-C), whose ETags are no MD5s."""
+
+    known = dataclasses.replace(TestS3OnStrict.known, etag_is_md5=ground.IGNORED)
+    customer_key = ground.CUSTOMER_KEY

@@ -57,6 +57,22 @@ SABOTEURS = (
         LAWS + "test_equal_etags_of_unequal_sizes_are_not_equal",
     ),
     Saboteur(
+        "believe-a-checksum-report-of-another-state",
+        1,
+        "pipeline/reports.py",
+        "            same = one.etag == seen.token.etag and one.version_id in (None, seen.token.version_id)\n",
+        "            same = True\n",
+        "tests/acceptance/test_adopt_reports.py::test_what_was_written_after_the_report_is_not_proven_by_it",
+    ),
+    Saboteur(
+        "take-an-etag-under-a-customer-key-for-an-md5",
+        1,
+        "storage/s3/headers.py",
+        '        return "SSE-C"\n',
+        "        return None\n",
+        "tests/acceptance/test_customer_keys.py::test_an_etag_under_a_key_is_no_digest_of_an_adopted_object",
+    ),
+    Saboteur(
         "trust-completes-etag",
         1,
         "transfer/parts.py",
@@ -273,6 +289,22 @@ SABOTEURS = (
         "    return await announce(shelf, writer, lambda head: history.withdrawn(head, why), always=True)\n",
         "    return await announce(shelf, writer, lambda head: history.withdrawn(head, why))\n",
         "tests/unit/snapshot/test_publish.py",
+    ),
+    Saboteur(
+        "believe-in-a-lease-for-ever",
+        10,
+        "state/lease.py",
+        "        if not self._lost and (self._clock.monotonic() > monotonic or self._clock.now() > wall):\n",
+        "        if False:\n",
+        "tests/unit/state/test_lease.py::test_who_cannot_renew_stops_long_before_another_may_begin",
+    ),
+    Saboteur(
+        "complete-without-asking-for-the-lock",
+        10,
+        "transfer/parts.py",
+        "    await passage.manner.may_write()\n",
+        "",
+        "tests/acceptance/test_state_url.py::test_an_upload_whose_lease_was_lost_meanwhile_is_not_completed",
     ),
     # 11: secrets
     Saboteur(

@@ -79,7 +79,8 @@ def read(
         where = f"{name}, line {line}"
         if len(row) != len(COLUMNS):
             raise _refused(where, f"{len(row)} columns, and a completion report has {len(COLUMNS)}")
-        bucket, key = _bucket(row[0]), unquote_to_bytes(row[1].replace("+", " "))
+        raw = row[1].encode("utf-8", "surrogateescape").replace(b"+", b" ")
+        bucket, key = _bucket(row[0]), unquote_to_bytes(raw)
         census.rows += 1
         found = [
             (index, key[len(one.prefix) :])

@@ -54,7 +54,7 @@ class Stat:
     """One object as a HEAD (or fstat) saw it: more than a listing tells.
 
     `stored_checksum` is the store's own full-object checksum, if it returned one;
-    `encryption` is None, `AES256` or `aws:kms` as the store named it; `part_count` is known when
+    `encryption` is None, `AES256` or `aws:kms` as the store named it, or `SSE-C`; `part_count` is known when
     the store told it; `archived` when a read needs a restore first. `tag_count` is how many tags it
     has, as far as the store tells: S3 tells it to those who may read them.
     """

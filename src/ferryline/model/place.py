@@ -4,9 +4,11 @@ A location's *folder* is its prefix with exactly one trailing slash (or the whol
 key in every other room is relative to it.
 """
 
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from urllib.parse import urlsplit
 
 
 class AddressingStyle(StrEnum):
@@ -21,8 +23,8 @@ class AddressingStyle(StrEnum):
 class S3Access:
     """How to reach an S3 bucket; every field optional, secrets only as unresolved references.
 
-    `access_key_id`, `secret_access_key` and `session_token` hold the text of the policy file
-    (`${env:NAME}`), resolved when the location is first used, and never a resolved value.
+    `access_key_id`, `secret_access_key`, `session_token` and `sse_customer_key` hold the text of the
+    policy file (`${env:NAME}`), resolved when the location is first used, and never a resolved value.
     """
 
     region: str | None = None
@@ -38,6 +40,19 @@ class S3Access:
     account_id: str | None = None
     anonymous: bool = False
     request_payer: bool = False
+    sse_customer_key: str | None = None
+    """The customer key (SSE-C) of what is read and written there, as a reference too."""
+
+
+def keeps_secrets(endpoint_url: str | None) -> bool:
+    """Whether nobody on the way hears what is sent to an endpoint: by https, or on this very machine."""
+    if endpoint_url is None or endpoint_url.lower().startswith("https:"):
+        return True
+    host = urlsplit(endpoint_url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,10 +28,6 @@ from ferryline.verify import audit
 from ferryline.verify import prove as proving
 
 
-def _nothing() -> None:
-    """No lock is held that could be lost."""
-
-
 def _nobody(_done: outcome.Outcome) -> None:
     """Nobody waits for a key to be done with."""
 
@@ -77,7 +73,7 @@ class CopyRun:
         self._probed = False
         self.leftovers: transfer.Leftovers | None = None
         self._guard = guard.TransferGuard(run.task.max_transfer_bytes)
-        self.still_ours: Callable[[], None] = _nothing
+        self.still_ours: Callable[[], None] = transfer.nothing
         """Raises LockHeld once the destination's lock is lost; asked before every write."""
         self.tally: Tally = run.tally
         self.consistency = Consistency.PER_OBJECT
@@ -195,7 +191,6 @@ class CopyRun:
                         await probing.learn(ends, self._run.memory, step.source)
                     state.copies += 1
                     self.tally.counts.listed += not state.first
-                    self.still_ours()
                     yield step
                 else:
                     self.fold(step, state, remembering)
@@ -313,7 +308,6 @@ class CopyRun:
     async def _proven_absent(self, state: PassState) -> AsyncGenerator[action.Delete, None]:
         for candidate in state.candidates.take():
             if state.coverage.proves(candidate.key):
-                self.still_ours()
                 yield candidate
             else:
                 self.tally.spared(outcome.Spared(candidate, "its place was not listed to the end"))
@@ -331,6 +325,15 @@ class CopyRun:
             async for found in findings:
                 if isinstance(found, finding.Mismatch):
                     self.tally.disproven_later(found)
+
+    def _ours(self) -> None:
+        """Raise LockHeld once the destination's lock is lost."""
+        self.still_ours()
+
+    async def _confirmed(self) -> None:
+        """The same, asked of whoever keeps the lock."""
+        self.still_ours()
+        await self._may_write()
 
     def _rename(self, key: bytes) -> bytes:
         name = self._task.object_name
@@ -352,5 +355,6 @@ class CopyRun:
             tags=transfer.TagsKept.of(self._options),
             rename=self._rename,
             changed_rounds=pressure.changed_rounds,
-            may_write=self._may_write,
+            may_write=self._confirmed,
+            still_ours=self._ours,
         )

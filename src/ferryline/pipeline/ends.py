@@ -176,10 +176,17 @@ def listed(store: DressedStore, opening: Opening, keys: KeyRange) -> AsyncGenera
 
 
 def endpoint_of(where: place.Location) -> str:
-    """What capabilities are kept by: the endpoint and the bucket, because encryption is a bucket's."""
+    """What capabilities are kept by: the endpoint and the bucket, because encryption is a bucket's, or a
+    location's that has a customer key."""
     if isinstance(where, place.S3Location):
-        return f"{where.access.endpoint_url or 'aws'}|{where.bucket}"
+        under_key = " (SSE-C)" if has_customer_key(where) else ""
+        return f"{where.access.endpoint_url or 'aws'}|{where.bucket}{under_key}"
     return where.url
+
+
+def has_customer_key(where: object) -> bool:
+    """Whether what is read and written there is under a customer key (SSE-C)."""
+    return isinstance(where, place.S3Location) and where.access.sse_customer_key is not None
 
 
 async def check_mount(store: DressedStore, task: Task, memory: Memory) -> str | None:

@@ -5,7 +5,7 @@
 """
 
 from ferryline.model import place
-from ferryline.pipeline.ends import Ends
+from ferryline.pipeline.ends import Ends, has_customer_key
 from ferryline.pipeline.task import Task
 from ferryline.transfer import Origin
 
@@ -14,10 +14,13 @@ _PARTITIONS = ("cn-", "us-gov-", "us-iso-", "us-isob-", "us-isof-", "eu-isoe-", 
 
 
 def origin(task: Task, ends: Ends) -> Origin | None:
-    """The source as the destination's endpoint can name it, or None where bytes must go through here."""
+    """The source as the destination's endpoint can name it, or None where bytes must go through here: also
+    where one end has a customer key, which would have to be told to the endpoint for the other's objects."""
     source, destination = task.source, task.destinations[0]
     if (
         not task.server_side_copy
+        or has_customer_key(source)
+        or has_customer_key(destination)
         or not isinstance(source, place.S3Location)
         or not isinstance(destination, place.S3Location)
     ):

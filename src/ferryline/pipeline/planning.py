@@ -88,6 +88,7 @@ def habits_of(run: Run, ends: opening.Ends) -> Habits:
     writing = Writes()
     if isinstance(destination, place.S3Location):
         encrypted = (destination.writing.sse or "").startswith("aws:kms")
+        encrypted = encrypted or opening.has_customer_key(destination)
         writing = Writes(destination.writing.storage_class, encrypted)
     known = ends.source.capabilities, ends.destination.capabilities
     return Habits.of(*known, run.task.options, run.around.pressure.memory_bytes, writing)

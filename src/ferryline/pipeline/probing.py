@@ -10,8 +10,8 @@ import pyarrow.compute as pc
 
 from ferryline.model.entry import Entry, Token
 from ferryline.model.key import KeyRange
-from ferryline.pipeline.ends import Ends, Learns, Memory
-from ferryline.storage import capabilities, probe
+from ferryline.pipeline.ends import Ends, Learns, Memory, has_customer_key
+from ferryline.storage import capabilities, probe, probe_customer_key
 from ferryline.storage import sample as sampling
 from ferryline.storage.capabilities import Capabilities, Support
 from ferryline.storage.wrap.stack import DressedStore
@@ -62,7 +62,12 @@ async def _sample(ends: Ends) -> Entry | None:
 
 
 async def learn_destination(store: DressedStore, endpoint: str, memory: Memory) -> None:
-    """Probe a store that is about to be written, as far as it is not known yet."""
+    """Probe a store that is about to be written, as far as it is not known yet.
+
+    Raises CredentialsRefused or EndpointFailed where its customer key is refused.
+    """
+    if has_customer_key(getattr(store, "location", None)):
+        await probe_customer_key.admitted(store)
     if _asks(store) and (store.capabilities.write_if_none_match is Support.UNKNOWN or _another_server(store)):
         found = await probe.probe_destination(store.bare)
         _install(store, endpoint, memory, found)

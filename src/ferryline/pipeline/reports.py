@@ -49,19 +49,24 @@ class Reports:
 
         A row without a version id speaks of its ETag alone: where the ETag stands, so do the bytes.
         """
-        found: list[Digest] = []
+        found, others = self._found(side, seen)
+        self._stale[side] += bool(others and not found)
+        return found
+
+    def of_source(self, seen: Entry) -> tuple[Digest, ...]:
+        """The same of a source object that was asked for before."""
+        return self._found(Side.SOURCE, seen)[0]
+
+    def _found(self, side: Side, seen: Entry) -> tuple[tuple[Digest, ...], int]:
+        """The digests of this state, and how many rows are about others."""
+        found: dict[Digest, None] = {}
         others = 0
         for one in self._sides[side].of(seen.key) if side in self._sides else ():
             same = one.etag == seen.token.etag and one.version_id in (None, seen.token.version_id)
             others += not same
-            if same and one.digest not in found:
-                found.append(one.digest)
-        self._stale[side] += bool(others and not found)
-        return tuple(found)
-
-    def of_source(self, seen: Entry) -> tuple[Digest, ...]:
-        """The same of a source object."""
-        return self.told(Side.SOURCE, seen)
+            if same:
+                found[one.digest] = None
+        return tuple(found), others
 
     def warnings(self) -> list[event.Warned]:
         """What a person should know: which rows proved nothing, and why."""

@@ -126,7 +126,7 @@ class Writes:
 
     storage_class: str | None = None
     encrypted: bool = False
-    """By KMS: ETags are no digests then."""
+    """By KMS, or under a customer key: ETags are no digests then."""
 
 
 def _unprobed(known: Capabilities) -> bool:

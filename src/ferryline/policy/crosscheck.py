@@ -108,6 +108,9 @@ def _engines(policy: values.Policy, dataset: values.Dataset, path: str, reading:
                 f"{path}.options", "defaults.options", path,
             )  # fmt: skip
             reading.refuse(where, conflict.message, conflict.remedy)
+    moved = [replica.to for replica in dataset.replicas if replica.engine is options.Engine.DATASYNC]
+    if moved:
+        _no_customer_key((dataset.source, *moved), policy.locations, reading)
     if options.Engine.DATASYNC in engines:
         _hourly(dataset.schedule, _at(reading, f"{path}.schedule", "defaults.schedule"), reading)
     for index, replica in enumerate(dataset.replicas):
@@ -115,6 +118,19 @@ def _engines(policy: values.Policy, dataset: values.Dataset, path: str, reading:
             spot = f"{path}.replicas[{index}]"
             where = _at(reading, f"{spot}.engine", f"{path}.engine", "defaults.engine", spot)
             _only_aws((dataset.source, replica.to), policy.locations, where, reading)
+
+
+def _no_customer_key(
+    folders: Iterable[values.Folder], locations: Mapping[str, values.LocationSpec], reading: Reading
+) -> None:
+    for name in dict.fromkeys(folder.location for folder in folders):
+        spec = locations.get(name)
+        if spec is not None and spec.access.sse_customer_key is not None:
+            reading.refuse(
+                _at(reading, f"locations.{spec.name}.sse_customer_key"),
+                f"engine datasync cannot read or write {spec.name!r}, which is under a customer key (SSE-C)",
+                "use engine: ferryline",
+            )
 
 
 def _hourly(when: schedule.Schedule | None, where: errors.Where | None, reading: Reading) -> None:

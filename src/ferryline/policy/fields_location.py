@@ -232,7 +232,7 @@ AWS = Record(
 _S3_ONLY = (
     "endpoint_url", "addressing_style", "ca_bundle", "profile", "role_arn", "external_id", "access_key_id",
     "secret_access_key", "session_token", "anonymous", "request_payer", "sse", "kms_key_id", "storage_class",
-    "acl", "tags",
+    "acl", "tags", "sse_customer_key",
 )  # fmt: skip
 
 
@@ -287,6 +287,7 @@ def _location(found: Mapping[str, Any], spot: Spot, reading: Reading) -> values.
         account_id=found.get("account_id"),
         anonymous=found.get("anonymous", False),
         request_payer="request_payer" in found,
+        sse_customer_key=found.get("sse_customer_key"),
     )
     writing = place.S3Writing(
         sse=found.get("sse"),
@@ -326,9 +327,21 @@ def _contradictions(found: Mapping[str, Any], spot: Spot, reading: Reading) -> N
     kms = found.get("sse") in (Encryption.KMS, Encryption.KMS_DSSE)
     if "kms_key_id" in found and not kms:
         refuse("kms_key_id", "kms_key_id without KMS encryption", 'add sse: "aws:kms"')
+    if _written(spot, reading, "sse_customer_key"):
+        if "sse" in found:
+            refuse("sse", "sse together with sse_customer_key", "keep one: a customer key is an encryption")
+        if not place.keeps_secrets(_plain_endpoint(found)):
+            remedy = "use https://: the key goes with every request"
+            refuse("endpoint_url", "an sse_customer_key for an endpoint reached by http", remedy)
     if found.get("addressing_style") is place.AddressingStyle.VIRTUAL and "." in _bucket(found["url"]):
         remedy = "use addressing_style: path; certificates do not cover dots in bucket names"
         refuse("addressing_style", "virtual-host style for a bucket with dots", remedy)
+
+
+def _plain_endpoint(found: Mapping[str, Any]) -> str | None:
+    """The endpoint as far as it is written out; what a reference leads to is looked at when it is used."""
+    text = found.get("endpoint_url")
+    return None if text is None or text.startswith("${") else text
 
 
 def _bucket(url: str) -> str:
@@ -358,6 +371,8 @@ LOCATION = Record(
         Field("sse", Choice(Encryption), "server-side encryption of what is written"),
         Field("kms_key_id", open_text("a KMS key's id, alias or ARN", r"\S{1,2048}"),
               "the KMS key of what is written"),
+        Field("sse_customer_key", Secret(), "the customer key (SSE-C) of what is read and written: the "
+              "base64 of 32 bytes, as a reference"),
         Field("storage_class", Choice(StorageClass), "storage class of what is written"),
         Field("acl", Choice(CannedAcl), "canned ACL of what is written"),
         Field("tags", TAGS, "tags of what is written, at most ten"),

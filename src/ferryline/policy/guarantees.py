@@ -89,6 +89,8 @@ def _sentences(policy: values.Policy, dataset: values.Dataset, replica: values.R
         said += _served(replica.engine)
     if replica.engine is Engine.DATASYNC:
         said.append(f"DataSync never carries paths ending in {', '.join(ALWAYS_SKIPPED_BY_DATASYNC)}")
+    if replica.engine is Engine.FERRYLINE:
+        said += _under_keys(policy, dataset, replica)
     files = [
         folder.location
         for folder in (dataset.source, replica.to)
@@ -115,6 +117,22 @@ def _served(engine: Engine) -> list[str]:
         "it copies in an order of its own: markers are not held back, and what its own schedule writes over "
         "on a replica without versions is not withdrawn from readers first",
         "bytes are compared, metadata is what the service makes of it",
+    ]
+
+
+def _under_keys(policy: values.Policy, dataset: values.Dataset, replica: values.ReplicaSpec) -> list[str]:
+    named = {
+        folder.location: policy.locations[folder.location].access.sse_customer_key
+        for folder in (dataset.source, replica.to)
+        if folder.location in policy.locations
+    }
+    names = " and ".join(name for name, key in named.items() if key is not None)
+    if not names:
+        return []
+    return [
+        f"{names}: objects are under a customer key (SSE-C), which goes with every request and is kept "
+        "nowhere: no ETag there counts as a digest, no endpoint copies by itself, and whoever reads the "
+        "copy needs the key, its snapshot's files included"
     ]
 
 

@@ -33,3 +33,9 @@ def rendered() -> str:
 def shipped() -> str:
     """The text that the installed package holds."""
     return resources.files("ferryline.policy").joinpath("policy.schema.json").read_text("utf-8")
+
+
+if __name__ == "__main__":
+    import sys
+
+    sys.stdout.write(rendered())

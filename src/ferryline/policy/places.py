@@ -131,8 +131,8 @@ def _access(policy: values.Policy, spec: values.LocationSpec, sources: Sources) 
                 policy, spec, "endpoint_url", "once resolved this is no endpoint", remedy
             ) from None
     secret = {
-        name: interpolation.anchored(value, folder)
-        for name in ("access_key_id", "secret_access_key", "session_token")
+        name: interpolation.anchored(value, spec.folder if name == "sse_customer_key" else folder)
+        for name in ("access_key_id", "secret_access_key", "session_token", "sse_customer_key")
         if (value := getattr(own, name)) is not None
     }
     texts: dict[str, Any] = plain | secret

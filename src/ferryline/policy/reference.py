@@ -41,6 +41,8 @@ the region's credentials when it has none of its own.
 - With `engine: s3-replication`: a location that is not an AWS bucket.
 - Half an access key, two kinds of credentials, a KMS key without KMS encryption, S3 fields on a
   file location, facts about a built-in region.
+- `sse_customer_key` with `sse`, with an endpoint reached by http that is not this machine, or with
+  `engine: datasync`, which reads no objects under customer keys.
 
 ## Filters
 

@@ -55,7 +55,7 @@ async def probe_destination(store: Store) -> Capabilities:
     What a process that was killed while it probed left there is removed first.
     """
     with contextlib.suppress(errors.FerrylineError):
-        await _remove_leftovers(store)
+        await remove_leftovers(store)
     probe = _Probe(store, secrets.token_hex(8).encode())
     try:
         return await probe.run()
@@ -72,8 +72,8 @@ def server_of(store: Store) -> str:
     return told
 
 
-async def _remove_leftovers(store: Store) -> None:
-    """Remove every object and end every upload under `.ferryline/probe/`: no probe is under way yet."""
+async def remove_leftovers(store: Store) -> None:
+    """Remove every object and end every upload under `.ferryline/probe/`, while no probe is under way."""
     keys = [
         key
         async for page in store.pages(KeyRange(prefix=FOLDER))

@@ -76,6 +76,7 @@ rgw gc max concurrent io = 2
 rgw enable usage log = false
 rgw cache enabled = true
 rgw thread pool size = 64
+rgw crypt require ssl = false
 """
 
 

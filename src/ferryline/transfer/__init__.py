@@ -7,7 +7,7 @@ left behind. Every action becomes exactly one outcome; only what stops the whole
 from ferryline.transfer.carry import transfer
 from ferryline.transfer.deletes import delete
 from ferryline.transfer.leftovers import Leftovers, sweep
-from ferryline.transfer.manner import Ends, Manner, MayWrite, Origin, SourceEnd, TagsKept, always
+from ferryline.transfer.manner import Ends, Manner, MayWrite, Origin, SourceEnd, TagsKept, always, nothing
 
 __all__ = [
     "Ends",
@@ -19,6 +19,7 @@ __all__ = [
     "TagsKept",
     "always",
     "delete",
+    "nothing",
     "sweep",
     "transfer",
 ]

@@ -135,6 +135,7 @@ async def _completed(
         condition=condition(trip.against, known.complete_if_none_match, known.complete_if_match),
         crc64nvme=stored.value if stored is not None and believed else None,
     )
+    await passage.manner.may_write()
     crash.point("upload.completing")
     lost: errors.FerrylineError | None = None
     try:

@@ -135,6 +135,10 @@ async def always() -> None:
     """Nobody else may write there."""
 
 
+def nothing() -> None:
+    """Whoever works here may always write."""
+
+
 class TagsKept(Enum):
     """What becomes of an object's tags."""
 
@@ -175,3 +179,5 @@ class Manner:
     rename: Callable[[bytes], bytes] = same_key
     changed_rounds: int = 3
     may_write: MayWrite = always
+    still_ours: Callable[[], None] = nothing
+    """The same without asking anybody: before every single write and copy. Raises LockHeld."""

@@ -164,6 +164,7 @@ async def _complete(
     destination = passage.ends.destination
     known = destination.capabilities
     whole = replace(writing, crc64nvme=sent.crc64nvme if known.stored_checksum.honoured else None)
+    await passage.manner.may_write()
     crash.point("upload.completing")
     try:
         return await destination.complete_upload(

@@ -46,13 +46,13 @@ def test_the_schema_is_a_schema():
 
 
 def test_the_shipped_schema_is_not_stale():
-    assert json_schema.shipped() == json_schema.rendered(), "write it again: make docs"
+    assert json_schema.shipped() == json_schema.rendered(), "write it again: make reference"
     assert json.loads(json_schema.shipped()) == policy.schema()
 
 
 def test_the_reference_page_is_not_stale():
     page = (ROOT / "docs" / "reference" / "policy.md").read_text("utf-8")
-    assert page == reference.render(), "write it again: python -m ferryline.policy.reference"
+    assert page == reference.render(), "write it again: make reference"
 
 
 @pytest.mark.parametrize(

@@ -88,9 +88,6 @@ REMEMBERED = {
     "an endpoint": ("INSERT INTO endpoints VALUES ('e', 'old', '2026-11-01T12:00:00+00:00')",
                     lambda state: state.remember("e", "new"),
                     lambda state: state.capabilities("e") == "new"),
-    "a disk": ("INSERT INTO mounts VALUES ('p', 'old')",
-               lambda state: state.remember_mount("p", "new"),
-               lambda state: state.mount("p") == "new"),
     "a run": ("INSERT INTO runs VALUES ('r', 's', 'd', '2026-11-01T12:00:00+00:00', NULL, NULL)",
               lambda state: state.runs.started("r", "a", "b", StillClock().now()),
               lambda state: [one.source for one in state.runs.list()] == ["a"]),
@@ -99,11 +96,11 @@ REMEMBERED = {
 
 @pytest.mark.parametrize(("theirs", "ours", "told"), REMEMBERED.values(), ids=REMEMBERED)
 def test_what_another_transaction_is_just_writing_is_waited_for_and_replaced(
-    url, tmp_path, theirs, ours, told
+    postgresql, tmp_path, theirs, ours, told
 ):
     import psycopg
 
-    state = open_state(tmp_path, StillClock(), url)
+    state = open_state(tmp_path, StillClock(), postgresql)
     state.remember("first", "makes the tables")
     failures = []
 
@@ -113,7 +110,7 @@ def test_what_another_transaction_is_just_writing_is_waited_for_and_replaced(
         except errors.FerrylineError as failure:
             failures.append(failure)
 
-    with psycopg.connect(url) as other, psycopg.connect(url, autocommit=True) as watching:
+    with psycopg.connect(postgresql) as other, psycopg.connect(postgresql, autocommit=True) as watching:
         other.execute(theirs)
         saying = threading.Thread(target=say)
         saying.start()

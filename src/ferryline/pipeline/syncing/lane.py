@@ -73,6 +73,7 @@ class Lane:
         self._ends = opening_ends.joined(sharing.source, there.store, run.opening(), *endpoints)
         self.tenure = Tenure(run, task, there, self._ends)
         self.copying = CopyRun(run, self.tenure.confirm)
+        self.copying.still_ours = self.tenure.check
         self.issuing = Issuing(self.tenure, self.copying, self._ends)
 
     # -- looking ----------------------------------------------------------------------------------

@@ -35,3 +35,5 @@ class Call:
     delivery: Delivery = Delivery.COLLECT
     permission: str = ""
     signed_with: sign.Keys | None = None
+    keyless: bool = False
+    """Sent without the location's customer key: the object may have none."""

@@ -9,7 +9,7 @@ import hashlib
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NoReturn
 
@@ -18,7 +18,7 @@ from ferryline.clock import Clock
 from ferryline.model import event
 from ferryline.model.key import KEY_BYTES_MAX, printable
 from ferryline.model.place import S3Location
-from ferryline.storage.s3 import address, refusal, sign, translate
+from ferryline.storage.s3 import address, customer_key, refusal, sign, translate
 from ferryline.storage.s3.call import Call
 from ferryline.storage.s3.credentials import Source
 from ferryline.storage.s3.http_message import Answer, Delivery, ExchangeFailed, Outgoing, Streamed
@@ -52,6 +52,7 @@ class Surroundings:
     credentials: Source
     tls: ssl.SSLContext | None
     trace: Callable[[event.RequestMade], None] | None
+    customer_key: sign.Headers = field(default_factory=list, repr=False)
 
 
 class Client:
@@ -70,6 +71,7 @@ class Client:
         self._region_wanted = declared is None and address.is_aws(around.location)
         self._pools: dict[tuple[str, int], Pool] = {}
         self._common = _common_headers(around.location)
+        self._customer_key = around.customer_key
         self.server = b""
         """The Server header of the newest answer."""
         self._stamp = b""
@@ -89,27 +91,29 @@ class Client:
     async def send(self, call: Call) -> Answer:
         """The answer, when its status is 2xx; its body is complete. Raises only ferryline.errors."""
         answer = await self._attempt(call)
-        if 200 <= answer.status < 300:
-            return answer
-        repaired = await self._repaired(call, answer)
-        if repaired:
-            answer = await self._attempt(call)
+        for repair in (self._repaired, self._without_key):
             if 200 <= answer.status < 300:
                 return answer
+            if await repair(call, answer):
+                answer = await self._attempt(call)
+        if 200 <= answer.status < 300:
+            return answer
         return self.refuse(call, answer)
 
     @asynccontextmanager
     async def stream(self, call: Call) -> AsyncIterator[tuple[Answer, AsyncIterator[bytes]]]:
         """The same with a body in pieces; pieces raise RetryLater when the body breaks off."""
-        repaired = False
+        repairs = iter((self._repaired, self._without_key))
         while True:
             async with self._attempt_stream(call) as (answer, pieces):
                 if 200 <= answer.status < 300:
                     yield answer, pieces
                     return
-            if repaired or not await self._repaired(call, answer):
+            for repair in repairs:
+                if await repair(call, answer):
+                    break
+            else:
                 self.refuse(call, answer)
-            repaired = True
 
     def refuse(self, call: Call, answer: Answer) -> NoReturn:
         """Raise the error for an answer that is no success."""
@@ -132,6 +136,7 @@ class Client:
             kms_key_id=self.location.writing.kms_key_id,
             permission=call.permission,
             credentials_from=self._credentials.name,
+            customer_key=bool(self._customer_key),
         )
 
     def absolute(self, key: bytes) -> bytes:
@@ -232,6 +237,8 @@ class Client:
         headers: sign.Headers = [*self._common, (b"host", at.host_header.encode())]
         for name, value in call.headers.items():
             headers.append((name.encode("ascii"), self._value(call, name, value)))
+        if call.operation in customer_key.OPERATIONS and not call.keyless:
+            headers += self._customer_key
         call.signed_with = keys
         if keys is not None:
             if call.md5 is not None or isinstance(call.body, Streamed):
@@ -324,6 +331,13 @@ class Client:
             and call.method == "HEAD"
             and bool(said.region and said.region != self.region and await self._find_region(said.region))
         )
+
+    async def _without_key(self, call: Call, answer: Answer) -> bool:
+        """Whether to look without the customer key: S3 refuses one for an object that was written without."""
+        if answer.status != 400 or call.keyless or call.operation not in customer_key.READS:
+            return False
+        call.keyless = bool(self._customer_key)
+        return call.keyless
 
     async def _find_region(self, hinted: str) -> bool:
         region = hinted or await self.ask_region()

@@ -145,12 +145,19 @@ def stat_of(key: bytes, answer: Answer, size_bytes: int) -> Stat:
         entry=Entry(key=key, size_bytes=size_bytes, token=token, storage_class=storage_class),
         metadata=metadata_of(answer),
         stored_checksum=checksum_of(answer.headers),
-        encryption=answer.text(b"x-amz-server-side-encryption"),
+        encryption=encryption_of(answer),
         part_count=int(count) if count and count.isdigit() else None,
         archived=archived,
         tag_count=int(tags) if tags and tags.isdigit() else 0,
         further_checksums=further_checksums_of(answer.headers),
     )
+
+
+def encryption_of(answer: Answer) -> str | None:
+    """How an object is encrypted. Under a customer key its ETag is no MD5, and S3 names no other method."""
+    if b"x-amz-server-side-encryption-customer-algorithm" in answer.headers:
+        return "SSE-C"
+    return answer.text(b"x-amz-server-side-encryption")
 
 
 def checksum_of(headers: Mapping[bytes, bytes]) -> Digest | None:

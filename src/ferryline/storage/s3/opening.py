@@ -9,7 +9,7 @@ from ferryline.clock import Clock
 from ferryline.model import event
 from ferryline.model.place import S3Location
 from ferryline.storage import capabilities
-from ferryline.storage.s3 import address, credentials
+from ferryline.storage.s3 import address, credentials, customer_key
 from ferryline.storage.s3.client import Client, Surroundings
 from ferryline.storage.s3.settings import S3Settings
 from ferryline.storage.s3.store import S3Store
@@ -25,8 +25,8 @@ async def open_store(
 ) -> S3Store:
     """A store on `location`, bound to the running event loop. Raises BadLocation; the caller closes it.
 
-    `resolve` turns `${env:NAME}` and `${file:PATH}` texts into values, when keys are first needed and
-    again when they expired; `trace` is told of every request attempt.
+    `resolve` turns `${env:NAME}` and `${file:PATH}` texts into values: a customer key's now, others when
+    keys are first needed and again when they expired; `trace` is told of every request attempt.
     """
     client = Client(
         Surroundings(
@@ -38,6 +38,7 @@ async def open_store(
             if address.is_plain(location)
             else address.tls_context(location.access.ca_bundle, location.url),
             trace=trace,
+            customer_key=customer_key.headers_of(location, resolve),
         )
     )
     known = capabilities.AWS if client.is_aws else capabilities.Capabilities(provider="s3")

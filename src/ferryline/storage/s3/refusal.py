@@ -32,6 +32,8 @@ class Asked:
     kms_key_id: str | None = None
     permission: str = ""
     credentials_from: str = ""
+    customer_key: bool = False
+    """Whether the location has a customer key (SSE-C)."""
 
     @property
     def what(self) -> str:

@@ -6,11 +6,11 @@ reaches. Every failure names the operation, the key or bucket, and what to do.
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 
 from ferryline import errors
 from ferryline.model.key import printable
+from ferryline.storage.s3 import answer_time, customer_key
 from ferryline.storage.s3.http_message import Answer, Cause, ExchangeFailed
 from ferryline.storage.s3.refusal import Asked, Effect, Refusal, read_refusal
 
@@ -28,6 +28,8 @@ def failure(asked: Asked, answer: Answer, now: datetime) -> errors.FerrylineErro
 
 def of_refusal(asked: Asked, refusal: Refusal, answer: Answer, now: datetime) -> errors.FerrylineError:
     """The error for a refusal already read (also one found in the body of a 200)."""
+    if (of_key := customer_key.refused(asked, refusal)) is not None:
+        return of_key
     maker = _BY_CODE.get(refusal.code)
     if maker is None and refusal.code.startswith(("KMS.", "Kms")):
         maker = _kms
@@ -76,16 +78,6 @@ def _said(asked: Asked, refusal: Refusal) -> str:
     return f"{asked.what} was answered {refusal.status}" + (f" ({said})" if said else "")
 
 
-def _delay(answer: Answer, now: datetime) -> float | None:
-    text = (answer.text(b"retry-after") or "").strip()
-    if text.isdigit():
-        return float(min(int(text), 3600))
-    try:
-        return max(0.0, min(3600.0, (parsedate_to_datetime(text) - now).total_seconds())) if text else None
-    except (ValueError, TypeError):
-        return None
-
-
 def _retry(asked: Asked, refusal: Refusal, answer: Answer, now: datetime) -> errors.FerrylineError:
     # 500 and the gateways' answers may come after the effect; so may a 200 that turned into an error.
     possible = asked.effect is Effect.WRITE and refusal.status in (200, 500, 502, 504)
@@ -93,7 +85,7 @@ def _retry(asked: Asked, refusal: Refusal, answer: Answer, now: datetime) -> err
         _said(asked, refusal),
         key=asked.key,
         place=asked.place,
-        delay_seconds=_delay(answer, now),
+        delay_seconds=answer_time.delay(answer, now),
         effect_possible=possible,
     )
 
@@ -102,7 +94,7 @@ def _again(kind: str = "") -> Maker:
     """A repetition of what certainly had no effect."""
 
     def make(asked: Asked, refusal: Refusal, answer: Answer, now: datetime) -> errors.FerrylineError:
-        delay = _delay(answer, now)
+        delay = answer_time.delay(answer, now)
         said = _said(asked, refusal)
         return errors.RetryLater(said, key=asked.key, place=asked.place, kind=kind, delay_seconds=delay)
 
@@ -116,7 +108,7 @@ _damaged = _again("digest-mismatch")
 
 def _slow_down(asked: Asked, refusal: Refusal, answer: Answer, now: datetime) -> errors.FerrylineError:
     return errors.SlowDown(
-        _said(asked, refusal), key=asked.key, place=asked.place, delay_seconds=_delay(answer, now)
+        _said(asked, refusal), key=asked.key, place=asked.place, delay_seconds=answer_time.delay(answer, now)
     )
 
 
@@ -185,7 +177,7 @@ def _changed(asked: Asked, refusal: Refusal, answer: Answer, now: datetime) -> e
 
 
 def _access(asked: Asked, refusal: Refusal, answer: Answer, now: datetime) -> errors.FerrylineError:
-    if not refusal.code and abs(_minutes_off(answer, now) or 0) >= _SKEW_MINUTES:
+    if not refusal.code and abs(answer_time.minutes_off(answer, now) or 0) >= _SKEW_MINUTES:
         return _skewed(asked, refusal, answer, now)  # HEAD has no body to say so in
     if asked.key is not None and " kms:" in refusal.message:
         return _kms(asked, refusal, answer, now)
@@ -237,17 +229,8 @@ def _expired(asked: Asked, refusal: Refusal, answer: Answer, now: datetime) -> e
     )
 
 
-def _minutes_off(answer: Answer, now: datetime) -> int | None:
-    """How far this host's clock is ahead of the endpoint's; None where the endpoint's is not told."""
-    try:
-        theirs = parsedate_to_datetime(answer.text(b"date") or "")
-    except (ValueError, TypeError):
-        return None
-    return round((now - (theirs if theirs.tzinfo else theirs.replace(tzinfo=UTC))).total_seconds() / 60)
-
-
 def _skewed(asked: Asked, refusal: Refusal, answer: Answer, now: datetime) -> errors.FerrylineError:
-    minutes = _minutes_off(answer, now)
+    minutes = answer_time.minutes_off(answer, now)
     off = "too far from the endpoint's"
     if minutes is not None:
         off = f"{abs(minutes)} minutes {'ahead of' if minutes > 0 else 'behind'} the endpoint's"

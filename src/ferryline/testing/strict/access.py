@@ -35,6 +35,8 @@ class Put:
     """Seconds since 1970; None: now."""
     etag: str | None = None
     locked_until: float = 0.0
+    customer_key: bytes | None = None
+    """Stored under this key (SSE-C)."""
 
 
 PLAIN = Put()
@@ -84,6 +86,8 @@ class BucketAccess:
         version.tags, version.storage_class = dict(how.tags), how.storage_class
         version.locked_until = how.locked_until
         version.encryption = {"x-amz-server-side-encryption": bucket.settings.encryption.value}
+        if how.customer_key is not None:
+            describing.under_customer_key(version, how.customer_key)
         suffix, md5 = "", hashlib.md5(body).digest()
         version.checksum = Stored(DEFAULT, DEFAULT.compute(body))
         if how.part_bytes is not None:

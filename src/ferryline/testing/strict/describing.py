@@ -146,11 +146,7 @@ def _encrypted(version: Version, headers: Mapping[str, str], bucket: Bucket) -> 
     if by_customer:
         if bucket.settings.blocks_sse_c:
             raise Refusal("AccessDenied", "This bucket does not allow SSE-C")
-        version.customer_key_md5 = customer_key_md5(headers)
-        version.encryption = {
-            f"{_SSE_C}algorithm": "AES256",
-            f"{_SSE_C}key-MD5": version.customer_key_md5 or "",
-        }
+        _under(version, customer_key_md5(headers))
         return
     wanted = headers.get(_SSE, bucket.settings.encryption.value)
     if wanted not in (Encryption.SSE_S3.value, Encryption.KMS.value):
@@ -158,6 +154,16 @@ def _encrypted(version: Version, headers: Mapping[str, str], bucket: Bucket) -> 
     version.encryption = {_SSE: wanted}
     if wanted == Encryption.KMS.value:
         version.encryption[key_id] = headers.get(key_id, "arn:aws:kms:us-east-1:111122223333:key/strict")
+
+
+def under_customer_key(version: Version, key: bytes) -> None:
+    """Note that a version is encrypted under a customer key."""
+    _under(version, base64.b64encode(hashlib.md5(key).digest()).decode())
+
+
+def _under(version: Version, key_md5: str | None) -> None:
+    version.customer_key_md5 = key_md5
+    version.encryption = {f"{_SSE_C}algorithm": "AES256", f"{_SSE_C}key-MD5": key_md5 or ""}
 
 
 def customer_key_md5(headers: Mapping[str, str], prefix: str = "x-amz-") -> str | None:

@@ -83,8 +83,18 @@ def read_object(world: World, exchange: Exchange) -> Answer:
 
 def check_customer_key(version: Version, headers: Mapping[str, str], prefix: str = "x-amz-") -> None:
     """Refuse a read that does not bring the key an object was written with (or brings one for nothing)."""
-    if version.customer_key_md5 != describing.customer_key_md5(headers, prefix):
-        raise Refusal("InvalidRequest", "The object is encrypted with another customer key, or with none")
+    brought = describing.customer_key_md5(headers, prefix)
+    if version.customer_key_md5 == brought:
+        return
+    if brought is None:
+        raise Refusal(
+            "InvalidRequest",
+            "The object was stored using a form of Server Side Encryption. The correct parameters must be "
+            "provided to retrieve the object.",
+        )
+    if version.customer_key_md5 is None:
+        raise Refusal("InvalidRequest", "The encryption parameters are not applicable to this object.")
+    raise Refusal("AccessDenied", "The customer key is not the one the object was written with")
 
 
 def checksum_headers(world: World, version: Version) -> dict[str, str]:
