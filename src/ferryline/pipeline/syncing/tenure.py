@@ -71,11 +71,8 @@ class Tenure:
 
     async def learn_keeping(self) -> None:
         """Find out whether overwrites keep what was there."""
-        ask = getattr(self.there.store, "versioning", None)
-        try:
-            versioned = ask is not None and await ask()
-        except (errors.CredentialsRefused, errors.ObjectFailed):
-            versioned = False
+        versioned = await self._asked()
+        if versioned is None:
             self.run.recorder.warn(
                 f"{self.there.store.place} does not say whether it keeps versions; taken as if it did not",
                 "grant s3:GetBucketVersioning",
@@ -85,16 +82,22 @@ class Tenure:
     async def promise(self) -> None:
         """Find out once more, before a receipt says that versions are kept: a bucket whose versioning was
         suspended meanwhile has written some of them over, and will write over what is published now."""
-        before = self.keeping
-        if before is Keeping.LATEST:
+        if self.keeping is Keeping.LATEST or await self._asked():
             return
-        await self.learn_keeping()
-        if self.keeping is not before:
-            self.run.recorder.warn(
-                f"{self.there.store.place} kept versions when this run began and keeps none now; what is "
-                "published can be read until the next overwrite, and older snapshots no more",
-                "switch the bucket's versioning on again, then run again",
-            )
+        self.keeping = Keeping.LATEST
+        self.run.recorder.warn(
+            f"{self.there.store.place} kept versions when this run began, and does not say so now; what is "
+            "published can be read until the next overwrite, and older snapshots no more",
+            "switch the bucket's versioning on again, then run again",
+        )
+
+    async def _asked(self) -> bool | None:
+        """Whether the replica keeps versions; None where it may not be asked."""
+        ask = getattr(self.there.store, "versioning", None)
+        try:
+            return ask is not None and await ask()
+        except (errors.CredentialsRefused, errors.ObjectFailed):
+            return None
 
     async def write(self, sample: Entry | None = None) -> None:
         """Get ready to write: find out what the endpoints honour and take the replica's lock, once.
