@@ -156,9 +156,13 @@ def held(lease: Lease) -> Iterator[Lease]:
     finally:
         over.set()
         renewing.join()
-        # What cannot be given back now counts no longer when its time is over.
-        with contextlib.suppress(errors.RunStopped):
+        # A connection may be lost at that very moment. What cannot be given back counts no longer when its
+        # time is over, or when this process has ended.
+        try:
             lease.give_back()
+        except errors.RunStopped:
+            with contextlib.suppress(errors.RunStopped):
+                lease.give_back()
 
 
 def _renew(lease: Lease, over: threading.Event) -> None:
