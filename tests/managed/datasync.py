@@ -179,7 +179,10 @@ class DataSync:
         task = self._of_region(self.tasks, body["TaskArn"], region)
         if task.arn in self.strangers:
             raise PermissionError(task.arn)
-        found = {"TaskArn": task.arn, "Status": task.status, **task.body}
+        status = task.status
+        if task.current in self.executions and self.executions[task.current].status in STEPS:
+            status = "RUNNING"
+        found = {"TaskArn": task.arn, "Status": status, **task.body}
         if task.current is not None:
             found["CurrentTaskExecutionArn"] = task.current
         if task.schedule_details:

@@ -32,6 +32,73 @@ def test_where_only_a_task_is_there_that_may_not_be_looked_at_the_refusal_is_tol
     assert "datasync:DescribeTask" in run_of(said)["stopped"]["advice"]
 
 
+def test_our_own_task_that_may_not_be_looked_at_is_not_called_missing(world, user):
+    world.fill()
+    world.declare()
+    elsewhere = world.service.location("us-east-1", "s3://source/elsewhere/")
+    world.service.task("eu-central-1", elsewhere, world.destination, Name="visible", Options=OPTIONS)
+    world.service.strangers.add(world.task.arn)
+
+    said = user.run("sync", NAME, "--json")
+
+    assert said.code == 5
+    assert "datasync:DescribeTask" in run_of(said)["stopped"]["advice"]
+
+
+def test_an_execution_that_cannot_be_followed_is_named(world, user):
+    world.fill()
+    world.declare()
+    world.service.failing["DescribeTaskExecution"] = [(400, "AccessDeniedException", "no")]
+
+    said = user.run("sync", NAME, "--json")
+
+    assert said.code == 5
+    run = run_of(said)
+    assert run["destinations"][0]["execution"]["execution"] == world.task.current
+    assert any(world.task.current in one["message"] for one in run["warnings"])
+
+
+def test_what_was_signed_is_never_repeated(world, user):
+    world.fill()
+    world.declare()
+    quoted = "the canonical string was x-amz-security-token:the-token-of-nobody"
+    world.service.failing["ListLocations"] = [(403, "SignatureDoesNotMatch", quoted)] * 2
+
+    said = user.run("status", "--json")
+
+    assert said.code == 5
+    assert "the-token-of-nobody" not in said.out + said.err
+
+
+def test_a_source_is_billed_to_those_whom_this_run_sent_its_bytes(tmp_path):
+    from ferryline.model.place import S3Location
+    from ferryline.model.run import Counts
+    from ferryline.pipeline.metering import Meter, Part, billed
+    from ferryline.plan.cost import Network, Tariff, Way
+    from ferryline.report.facts import DestinationFacts
+
+    source, prices = S3Location("source"), {"writes_usd_per_thousand": 1.0, "reads_usd_per_thousand": 1.0}
+    way = Way(*(Tariff(name, Network.OTHER, "x", 0.0, **prices) for name in ("s3://source/", "s3://there/")))
+    meter = Meter()
+    for _ in range(1000):
+        meter.used(source).request("GetObject", 200, 10, 0)
+    parts = [
+        Part(
+            S3Location(name),
+            DestinationFacts(name, Counts(bytes_transferred=500)),
+            None,
+            way,
+            name,
+            carries=sent,
+        )
+        for name, sent in (("ap", True), ("eu", False))
+    ]
+
+    ap, eu = billed(meter, source, parts)
+
+    assert (ap.cost_usd, eu.cost_usd) == (1.0, 0.0)
+
+
 def test_a_last_execution_that_aws_has_forgotten_hides_nothing(world, user):
     world.fill()
     world.declare()

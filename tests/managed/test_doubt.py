@@ -86,7 +86,29 @@ def test_what_verify_found_bad_and_the_service_leaves_alone_stays_bad(world, use
     assert said.code == 1
     (failure,) = run_of(said)["failures"]
     assert failure["key"] == "0001" and "delete it at the replica" in failure["advice"]
-    assert there_of(said)["snapshot"] is None
+    assert there_of(said)["snapshot"] is None and balanced(there_of(said))
+
+
+def test_what_verify_found_bad_is_not_believed_by_another_host_either(world, user, tmp_path):
+    world.strict.lie(Lie.IGNORES_CHECKSUMS)
+    world.fill()
+    world.declare()
+    assert user.run("sync", NAME).code == 0
+    good = world.strict.bucket("source").get("data/0001")
+    world.strict.bucket("eu").corrupt("data/0001")
+    assert user.run("verify", NAME, "--deep", "100").code == 1
+    world.service.skips = {b"0001"}
+
+    said = user.run("sync", NAME, "--json", state=tmp_path / "another host")
+    assert said.code == 1
+    assert not there_of(said)["published"]
+
+    world.service.skips = set()
+    world.strict.bucket("eu").put("data/0001", good)
+    assert user.run("adopt", NAME, "--replica", "eu", state=tmp_path / "a third").code == 0
+    said = user.run("sync", NAME, "--json", state=tmp_path / "a fourth")
+    assert said.code == 0, said.err
+    assert there_of(said)["execution"] is None
 
 
 def test_two_listings_that_differ_are_no_point_in_time(world, user):
@@ -141,15 +163,37 @@ def test_readers_are_barred_before_the_service_may_write_over_what_nobody_planne
 def test_the_sources_own_ferryline_folder_never_reaches_the_replica(world, user):
     world.fill()
     world.strict.bucket("source").put("data/.ferryline/head.json", b"{}")
-    world.task.body["Excludes"] = [{"FilterType": "SIMPLE_PATTERN", "Value": "*.tmp"}]
+    world.declare()
+    world.task.body["Excludes"] = [{"FilterType": "SIMPLE_PATTERN", "Value": "*.tmp|*/.ferryline"}]
     world.declare(exclude=["*.tmp"])
 
     said = user.run("sync", NAME, "--json")
-
     assert said.code == 0, said.err
-    assert json.loads(world.strict.bucket("eu").get("data/.ferryline/head.json"))["policy"] == "acme"
-    assert any("reserved" in one["message"] for one in run_of(said)["warnings"])
     assert there_of(said)["files_reserved"] == 1 and balanced(there_of(said))
+    before = world.strict.bucket("eu").get("data/.ferryline/head.json")
+
+    world.task.body["Excludes"] = [{"FilterType": "SIMPLE_PATTERN", "Value": "*.tmp"}]
+    world.strict.bucket("source").put("data/0001", b"new")
+    world.service.calls.clear()
+    said = user.run("sync", NAME, "--json")
+    assert said.code == 3
+    assert (
+        run_of(said)["stopped"]["kind"] == "drift" and "over those of" in run_of(said)["stopped"]["message"]
+    )
+    assert world.service.calls["StartTaskExecution"] == 0
+    assert world.strict.bucket("eu").get("data/.ferryline/head.json") == before
+
+
+def test_a_task_that_would_remove_our_own_folder_is_not_started(world, user):
+    options = {**OPTIONS, "PreserveDeletedFiles": "REMOVE"}
+    world.task.body.update(Options=options, Excludes=[{"FilterType": "SIMPLE_PATTERN", "Value": "*.tmp"}])
+    world.fill()
+    world.declare(options={"preserve_deleted_files": "REMOVE"}, exclude=["*.tmp"])
+
+    said = user.run("sync", NAME, "--json")
+
+    assert said.code == 3
+    assert world.service.calls["StartTaskExecution"] == 0
 
 
 def test_overwrite_never_proves_what_came_and_keeps_what_was_there(world, user):
@@ -309,3 +353,212 @@ def test_a_slash_at_a_patterns_end_is_no_difference(world, user, written):
     world.declare(include=["/only"])
 
     assert user.run("sync", NAME).code == 0
+
+
+def test_a_source_that_is_emptied_during_the_first_execution_is_not_published(world, user):
+    world.fill()
+    world.declare()
+
+    def empty():
+        for key in list(world.data("source")):
+            world.strict.bucket("source").delete(key)
+
+    world.service.before_copy = empty
+
+    said = user.run("sync", NAME, "--json")
+
+    assert said.code == 3, said.err
+    assert run_of(said)["stopped"]["kind"] == "empty-source" and not there_of(said)["published"]
+
+
+def test_an_execution_under_way_is_waited_for_before_an_unversioned_replica_is_published(world, user):
+    world.strict.bucket("eu").set_versioning(None)
+    world.fill()
+    world.declare()
+    assert user.run("sync", NAME).code == 0
+    world.service._StartTaskExecution("eu-central-1", {"TaskArn": world.task.arn})
+
+    said = user.run("sync", NAME, "--json")
+
+    assert said.code == 0, said.err
+    assert world.service.executions[world.task.current].status == "SUCCESS"
+    assert there_of(said)["execution"]["joined"]
+
+
+def test_never_and_point_in_time_say_why_nothing_is_published(world, user):
+    options = {**OPTIONS, "OverwriteMode": "NEVER", "VerifyMode": "POINT_IN_TIME_CONSISTENT"}
+    world.task.body["Options"] = options
+    world.fill()
+    world.strict.bucket("eu").put("data/0001", b"another's")
+    world.declare(options={"overwrite_mode": "NEVER", "verify_mode": "POINT_IN_TIME_CONSISTENT"})
+
+    for _ in range(2):
+        said = user.run("sync", NAME, "--json")
+        assert said.code == 0, said.err
+        assert not there_of(said)["published"] and "NEVER" in there_of(said)["why_not_published"]
+        assert there_of(said)["files_kept"] == 1
+
+
+@pytest.mark.parametrize("cause", ["unavailable", "drift"])
+def test_readers_keep_an_unversioned_replica_where_the_task_cannot_be_started(
+    world, user, cause, monkeypatch
+):
+    world.strict.bucket("eu").set_versioning(None)
+    world.fill()
+    world.declare()
+    assert user.run("sync", NAME).code == 0
+    world.strict.bucket("source").put("data/0001", b"new")
+    if cause == "unavailable":
+        world.task.status, world.task.error = "UNAVAILABLE", ("AgentOffline", "offline")
+    else:
+        answered, asked = world.service._DescribeTask, []
+
+        def changed(region, body):
+            asked.append(1)
+            found = answered(region, body)
+            options = {**OPTIONS, "PreserveDeletedFiles": "REMOVE"}
+            return {**found, "Options": options} if len(asked) > 1 else found
+
+        monkeypatch.setattr(world.service, "_DescribeTask", changed)
+
+    assert user.run("sync", NAME).code in (3, 4)
+
+    head = json.loads(world.strict.bucket("eu").get("data/.ferryline/head.json"))
+    assert [one["eligible"] for one in head["snapshots"]] == [True]
+
+
+def test_readers_that_were_barred_for_nothing_are_told_of(world, user):
+    world.strict.bucket("eu").set_versioning(None)
+    world.fill()
+    world.declare()
+    assert user.run("sync", NAME).code == 0
+    world.strict.bucket("source").put("data/0001", b"new")
+    world.service.failing["StartTaskExecution"] = [(400, "AccessDeniedException", "no")]
+
+    said = user.run("sync", NAME, "--json")
+    assert said.code == 5
+    assert any("were barred" in one["message"] for one in run_of(said)["warnings"])
+    assert user.run("sync", NAME).code == 0
+
+
+def test_what_comes_to_the_source_meanwhile_is_brought_by_a_second_execution_at_most(world, user):
+    world.fill()
+    world.declare()
+    late = iter(range(100))
+    executions = []
+
+    def arrive(exchange):
+        done = [one for one in world.service.executions.values() if one.status == "SUCCESS"]
+        if exchange.bucket.settings.name == "source" and len(done) > len(executions):
+            executions.append(1)
+            if len(executions) <= arrivals:
+                world.strict.bucket("source").put(f"data/late-{next(late)}", b"late")
+
+    world.strict.before("ListObjectsV2", arrive)
+    arrivals = 1
+    said = user.run("sync", NAME, "--json")
+    assert said.code == 0, said.err
+    assert there_of(said)["published"] and world.service.calls["StartTaskExecution"] == 2
+    assert balanced(there_of(said))
+
+    arrivals = 100
+    world.strict.bucket("source").put("data/one more", b"1")
+    said = user.run("sync", NAME, "--json")
+    assert said.code == 7, said.err
+    assert world.service.calls["StartTaskExecution"] == 4
+
+
+def test_thousands_that_were_refused_and_then_brought_are_told_to_nobody(world, user, tmp_path):
+    count = 2100
+    bucket = world.strict.bucket("source")
+    bucket.put_many({f"data/{number:04}": b"x" for number in range(count)}, Put(storage_class="GLACIER"))
+    world.declare()
+    events = tmp_path / "events.jsonl"
+
+    def restore():
+        bucket.put_many({f"data/{number:04}": b"x" for number in range(count)})
+
+    world.strict.bucket("source").put("data/plain", b"1")
+    world.service.before_copy = restore
+
+    said = user.run("sync", NAME, "--events", str(events), "--json")
+
+    assert said.code == 0, said.err
+    assert '"object-failed"' not in events.read_text()
+    assert balanced(there_of(said)) and there_of(said)["files_listed"] == count + 1
+
+
+def test_verify_mode_none_starts_nothing_for_what_no_digest_tells(world, user):
+    world.strict.lie(Lie.IGNORES_CHECKSUMS)
+    world.task.body["Options"] = {**OPTIONS, "VerifyMode": "NONE"}
+    world.fill()
+    world.strict.bucket("source").put("data/large", b"x" * (11 * MIB), Put(part_bytes=6 * MIB))
+    world.service.part_bytes = 5 * MIB
+    world.declare(options={"verify_mode": "NONE"})
+    assert user.run("sync", NAME).code == 0
+    world.service.calls.clear()
+
+    said = user.run("sync", NAME, "--json")
+
+    assert said.code == 0, said.err
+    assert world.service.calls["StartTaskExecution"] == 0
+    assert there_of(said)["files_transferred"] == 0 and balanced(there_of(said))
+
+
+def test_what_never_keeps_starts_no_second_execution(world, user):
+    world.task.body["Options"] = {**OPTIONS, "OverwriteMode": "NEVER"}
+    world.fill()
+    world.strict.bucket("eu").put("data/0001", b"another's")
+    world.declare(options={"overwrite_mode": "NEVER"})
+    world.service._StartTaskExecution("eu-central-1", {"TaskArn": world.task.arn})
+
+    said = user.run("sync", NAME, "--json")
+
+    assert said.code == 0, said.err
+    assert len(world.service.executions) == 1
+    assert there_of(said)["files_kept"] == 1 and balanced(there_of(said))
+
+
+def test_a_cap_in_dollars_has_nothing_read_that_nobody_priced(world, user, monkeypatch):
+    world.strict.lie(Lie.IGNORES_CHECKSUMS)
+    world.fill()
+    world.strict.bucket("source").put("data/large", b"x" * (11 * MIB), Put(part_bytes=6 * MIB))
+    world.service.part_bytes = 5 * MIB
+    world.declare(max_transfer={"usd": 100})
+    path = user.folder / "ferryline.yaml"
+    policy = json.loads(path.read_text())
+    policy["locations"]["eu"] = {
+        **policy["locations"]["ap"],
+        "url": "s3://ap/",
+    }  # a region whose price is known
+    world.service.tasks.clear()
+    there = world.service.location("us-east-1", "s3://ap/data/")
+    world.service.task("us-east-1", world.source, there, Name="ap", Options=OPTIONS)
+    del policy["locations"]["ap"]
+    path.write_text(json.dumps(policy))
+
+    said = user.run("sync", NAME, "--json")
+
+    assert said.code == 1, said.err
+    (failure,) = run_of(said)["failures"]
+    assert failure["key"] == "large" and "read_back" in failure["advice"]
+    assert not [one for one in world.strict.requests("GetObject") if one.key.endswith(b"large")]
+
+
+def test_a_lock_that_was_taken_while_the_service_worked_is_noticed(world, user):
+    world.fill()
+    world.declare()
+    assert user.run("sync", NAME).code == 0
+    world.strict.bucket("source").put("data/0001", b"new")
+
+    def steal():
+        lock = json.loads(world.strict.bucket("eu").get("data/.ferryline/lock.json"))
+        assert lock
+        world.strict.bucket("eu").delete("data/.ferryline/lock.json")
+
+    world.service.before_copy = steal
+
+    said = user.run("sync", NAME, "--json")
+
+    assert said.code == 6, said.err
+    assert not there_of(said)["published"]

@@ -117,13 +117,14 @@ class Client:
 
     def _refused(self, operation: str, response: Any) -> errors.FerrylineError:
         error = response.get("Error", {})
-        code, said = str(error.get("Code", "")), str(error.get("Message", "")).strip()
+        code, said = str(error.get("Code", "")), _first_line(str(error.get("Message", "")))
         status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         what = f"{self._label} answered {operation} with {code or status}"
         if code in _REFUSED or status in (401, 403):
             advice = f"grant {_permission(self._label, operation)} to whoever runs this"
             if code in _WRONG:
-                advice = "correct or renew the credentials of the replica's location"
+                # Such an answer may quote what was signed, a session's token with it.
+                advice, said = "correct or renew the credentials of the replica's location", ""
             return errors.CredentialsRefused(
                 f"{what}: {said}" if said else what,
                 advice=advice,
@@ -133,11 +134,15 @@ class Client:
         if code in _LATER or status >= 500 or status == 429:
             return errors.RetryLater(what, advice="run again", place=self._label, effect_possible=True)
         return errors.EndpointFailed(
-            f"{what}: {said[:500]}" if said else what,
+            f"{what}: {said}" if said else what,
             advice="see what AWS says is wrong, then run again",
             place=self._label,
             kind=code or "endpoint",
         )
+
+
+def _first_line(said: str) -> str:
+    return said.strip().partition("\n")[0][:500]
 
 
 def _permission(label: str, operation: str) -> str:

@@ -10,10 +10,11 @@ from typing import Any, TypeVar
 
 from ferryline import errors
 from ferryline.clock import Clock
-from ferryline.managed import drift, driving, filter_texts, finding, standing, task_report
+from ferryline.managed import drift, driving, finding, standing, task_report
 from ferryline.managed.declared import Declared
 from ferryline.managed.driving import Ears
 from ferryline.managed.finding import Found
+from ferryline.managed.seen import BUSY
 from ferryline.managed.service import DataSync
 from ferryline.model.event import Warned
 from ferryline.model.execution import SUCCESS, Execution
@@ -55,19 +56,41 @@ class DataSyncMover:
             warned.append(Warned(f"{self._declared.label}: {standing.disabled(schedule)}", standing.ENABLE))
         return tuple(warned)
 
+    async def ready(self) -> None:
+        """Look at the task once more: comparing took its time, and a task can be changed meanwhile.
+
+        Raises GuardRefused as `look` does, and EndpointFailed for a task that cannot run.
+        """
+        found = self._looked
+        task = await _stopping(self._service.task(found.task.arn))
+        self._found = dataclasses.replace(found, task=task)
+        self._compared(self._found)
+        driving.refuse_unavailable(task)
+
+    @property
+    def busy(self) -> bool:
+        """Whether an execution was under way when it was looked at."""
+        return self._looked.task.status in BUSY
+
+    @property
+    def spares_reserved(self) -> bool:
+        """Whether Ferryline's own folders are left out of what it carries."""
+        return drift.spares_reserved(self._looked)
+
+    @property
+    def _looked(self) -> Found:
+        if self._found is None:
+            raise errors.BrokenInvariant("a DataSync task was to be used before it was looked for")
+        return self._found
+
     async def move(self, hear: Callable[[Execution], None]) -> Execution:
         """Start the task (or follow the execution that runs) to its end, and read what its report says."""
-        found = self._found
-        if found is None:
-            raise errors.BrokenInvariant("a DataSync task was to be started before it was looked for")
-        task = await _stopping(self._service.task(found.task.arn))
-        now = dataclasses.replace(found, task=task)
-        self._compared(now)  # the first comparison took its time, and a task can be changed meanwhile
+        found = self._looked
+        task = found.task
         overrides = {name: getattr(self._declared.options, name) for name in self._declared.overrides}
         told = {name: value if isinstance(value, int) else str(value) for name, value in overrides.items()}
-        wish = driving.Wish(told, _with_reserved(now))
-        ended = await _stopping(driving.drive(self._service, task, wish, Ears(hear, self._clock)))
-        return await self._with_report(now, dataclasses.replace(ended, task_arn=task.arn))
+        ended = await _stopping(driving.drive(self._service, task, told, Ears(hear, self._clock)))
+        return await self._with_report(found, dataclasses.replace(ended, task_arn=task.arn))
 
     def _compared(self, found: Found) -> tuple[drift.Difference, ...]:
         """What is not as the policy says. Raises GuardRefused where it could destroy too much."""
@@ -116,13 +139,6 @@ class DataSyncMover:
 
 def _without_report(ended: Execution, why: str) -> Execution:
     return dataclasses.replace(ended, error_detail=f"{ended.error_detail}; {why}".removeprefix("; "))
-
-
-def _with_reserved(found: Found) -> str | None:
-    """The exclude filter to start with, where the task's own would carry Ferryline's files as well."""
-    if drift.spares_reserved(found):
-        return None
-    return "|".join((filter_texts.RESERVED, *found.task.exclude))
 
 
 async def _stopping(work: Awaitable[Answer]) -> Answer:

@@ -6,7 +6,7 @@ When the follower is interrupted the execution goes on in AWS, and the next run 
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from ferryline import errors
 from ferryline.clock import Clock
@@ -32,19 +32,24 @@ class Ears:
     clock: Clock
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What an execution is started with beyond its task: options of this run, and an exclude filter."""
-
-    overrides: Mapping[str, str | int] = field(default_factory=dict)
-    exclude: str | None = None
-
-
-async def drive(service: DataSync, task: TaskSeen, wish: Wish, ears: Ears) -> Execution:
+async def drive(
+    service: DataSync, task: TaskSeen, overrides: Mapping[str, str | int], ears: Ears
+) -> Execution:
     """Start an execution of the task, or follow the one that runs, until it has ended.
 
-    Raises EndpointFailed for a task that cannot run or a service that does not answer, CredentialsRefused.
+    It is told of as soon as it is known. Raises EndpointFailed for a service that does not answer,
+    CredentialsRefused.
     """
+    running = await _running(service, task)
+    joined = running is not None
+    arn = running if running is not None else await _start(service, task, overrides, ears.clock)
+    begun = Execution(arn, "QUEUED", joined=joined)
+    ears.hear(begun)
+    return await _follow(service, begun, ears)
+
+
+def refuse_unavailable(task: TaskSeen) -> None:
+    """Raise EndpointFailed for a task that cannot run."""
     if task.status == UNAVAILABLE:
         raise errors.EndpointFailed(
             f"the DataSync task {task.name or task.arn} is {UNAVAILABLE}: "
@@ -53,10 +58,6 @@ async def drive(service: DataSync, task: TaskSeen, wish: Wish, ears: Ears) -> Ex
             place=task.arn,
             kind="task-unavailable",
         )
-    running = await _running(service, task)
-    joined = running is not None
-    arn = running if running is not None else await _start(service, task, wish, ears.clock)
-    return await _follow(service, Execution(arn, "QUEUED", joined=joined), ears)
 
 
 async def _running(service: DataSync, task: TaskSeen) -> str | None:
@@ -67,7 +68,7 @@ async def _running(service: DataSync, task: TaskSeen) -> str | None:
     return None if newest is None or newest.ended else newest.arn
 
 
-async def _start(service: DataSync, task: TaskSeen, wish: Wish, clock: Clock) -> str:
+async def _start(service: DataSync, task: TaskSeen, overrides: Mapping[str, str | int], clock: Clock) -> str:
     """The ARN of a new execution. A start whose answer was lost is looked for before it is repeated."""
     lost: errors.FerrylineError | None = None
     for number in range(_STARTS):
@@ -77,7 +78,7 @@ async def _start(service: DataSync, task: TaskSeen, wish: Wish, clock: Clock) ->
             if now.current_execution not in (None, task.current_execution):
                 return str(now.current_execution)
         try:
-            return await service.start(task.arn, wish.overrides, wish.exclude)
+            return await service.start(task.arn, overrides)
         except errors.RetryLater as failure:
             lost = failure
     raise errors.EndpointFailed(

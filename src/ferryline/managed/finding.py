@@ -34,13 +34,16 @@ async def find(declared: Declared, service: DataSync) -> Found:
         arn for arn, uri in places[service.region].items() if below(uri, declared.destination) is not None
     ]
     found: list[Found] = []
-    for task in await _tasks(service, destinations):
+    tasks, refusal = await _tasks(service, destinations)
+    for task in tasks:
         there = region_of(task.source_arn)
         if there not in places:
             places[there] = await DataSync(declared, there).locations()
         rest = _rest(declared, task, places[there], places[service.region])
         if rest is not None:
             found.append(Found(task, rest))
+    if not found and refusal is not None:
+        raise refusal  # it may be the one
     if not found:
         raise errors.BadUsage(
             f"no DataSync task in {declared.region} copies {declared.source.label} to "
@@ -53,9 +56,10 @@ async def find(declared: Declared, service: DataSync) -> Found:
     return told[0] if len(told) == 1 else _ours(declared, told)
 
 
-async def _tasks(service: DataSync, destinations: list[str]) -> list[TaskSeen]:
-    """The tasks that write to one of these locations. One that may not be looked at is somebody else's,
-    unless none else is there: then its refusal is raised."""
+async def _tasks(
+    service: DataSync, destinations: list[str]
+) -> tuple[list[TaskSeen], errors.FerrylineError | None]:
+    """The tasks that write to one of these locations, and the refusal of one that may not be looked at."""
     found: dict[str, TaskSeen] = {}
     refusal: errors.FerrylineError | None = None
     for location in destinations:
@@ -67,9 +71,7 @@ async def _tasks(service: DataSync, destinations: list[str]) -> list[TaskSeen]:
                 continue
             if task.destination_arn == location:
                 found[arn] = task
-    if refusal is not None and not found:
-        raise refusal
-    return list(found.values())
+    return list(found.values()), refusal
 
 
 def _ours(declared: Declared, found: list[Found]) -> Found:

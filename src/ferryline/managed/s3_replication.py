@@ -22,6 +22,8 @@ class S3ReplicationMover:
     engine = Engine.S3_REPLICATION
     name = "S3 replication"
     starts = False
+    busy = False
+    spares_reserved = True
 
     def __init__(self, declared: Declared, source_region: str) -> None:
         self._declared = declared
@@ -46,6 +48,9 @@ class S3ReplicationMover:
                 kind="not-deployed",
             )
         return ()
+
+    async def ready(self) -> None:
+        """There is nothing to get ready."""
 
     async def move(self, hear: Callable[[Execution], None]) -> Execution | None:
         """Nothing: S3 copies new objects when they come, and nobody can hurry it."""

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 UNAVAILABLE = "UNAVAILABLE"
+BUSY = frozenset({"QUEUED", "RUNNING"})
+"""Statuses of a task while an execution of it is under way."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,14 +65,12 @@ class DataSync:
                 raise
             return None
 
-    async def start(self, arn: str, overrides: Mapping[str, str | int], exclude: str | None) -> str:
+    async def start(self, arn: str, overrides: Mapping[str, str | int]) -> str:
         """Start an execution, by a single request: a repeated one could start two. Its ARN."""
         once = await aws.connect("datasync", self._declared, self.region, attempts=1)
         wish: dict[str, Any] = {"TaskArn": arn}
         if overrides:
             wish["OverrideOptions"] = {camel(name): value for name, value in overrides.items()}
-        if exclude is not None:
-            wish["Excludes"] = [{"FilterType": "SIMPLE_PATTERN", "Value": exclude}]
         return str((await once.call("StartTaskExecution", **wish))["TaskExecutionArn"])
 
     async def _call(self, operation: str, **arguments: Any) -> dict[str, Any]:

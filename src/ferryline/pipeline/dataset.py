@@ -100,11 +100,25 @@ class Mover(Protocol):
     starts: bool
     """Whether there is an execution to start; else it works by itself."""
 
+    @property
+    def busy(self) -> bool:
+        """Whether it was at work when it was looked at: it may write at any time."""
+        ...
+
+    @property
+    def spares_reserved(self) -> bool:
+        """Whether it leaves Ferryline's own folders out of what it carries."""
+        ...
+
     async def look(self) -> tuple[event.Warned, ...]:
         """Find what was deployed; what a person should know of it. Once, before anything else.
 
         Raises UserMistake where nothing is, GuardRefused where it could destroy what the policy keeps.
         """
+        ...
+
+    async def ready(self) -> None:
+        """Find out whether it can be started now, before readers are barred. Raises what keeps it from it."""
         ...
 
     async def move(self, hear: Callable[[Execution], None]) -> Execution | None:

@@ -163,8 +163,6 @@ def _same(rows: pa.RecordBatch, both: Mask | None, rules: Rules) -> tuple[Mask, 
     if remembered.null_count < len(remembered):
         known = pc.is_valid(remembered)
         distrusted = pc.fill_null(pc.equal(rows.column("ledger_evidence"), DISTRUSTED), fill_value=False)
-        if rules.distrusts_states:
-            distrusted = pc.and_(distrusted, _stands(rows, "destination"))
         candidates = pc.and_not(candidates, distrusted)
         source_stands = _stands(rows, "source")
         ledger = pc.and_(candidates, pc.and_(source_stands, _stands(rows, "destination")))

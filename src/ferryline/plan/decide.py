@@ -9,7 +9,7 @@ from ferryline.model import action, digest
 from ferryline.model.action import Action, Copy, Delete, Keep, Reason, Refuse, Same
 from ferryline.model.digest import Comparison, Evidence
 from ferryline.model.entry import Entry
-from ferryline.model.pair import Both, OnlyDestination, OnlySource, Pair, Remembered
+from ferryline.model.pair import Both, OnlyDestination, OnlySource, Pair
 from ferryline.plan.question import (
     Answer,
     Compared,
@@ -59,7 +59,9 @@ def _both(pair: Both, rules: Rules) -> Action | Question:
     source, destination, remembered = pair.source, pair.destination, pair.remembered
     if rules.transfer_mode is TransferMode.ALL:
         return _replaced(pair, Reason.TRANSFER_ALL, rules)
-    if remembered is not None and remembered.distrusted and _is_still(remembered, rules):
+    if remembered is not None and remembered.distrusted:
+        if rules.rereads_distrusted and source.size_bytes == destination.size_bytes:
+            return ReadBack(pair)
         return _replaced(pair, Reason.DISTRUSTED, rules)
     if source.size_bytes != destination.size_bytes:
         return _replaced(pair, Reason.SIZE, rules)
@@ -77,13 +79,10 @@ def _both(pair: Both, rules: Rules) -> Action | Question:
     return _unknown(pair, rules)
 
 
-def _is_still(remembered: Remembered, rules: Rules) -> bool:
-    """Whether what was found bad is what lies there."""
-    return remembered.destination_stands or not rules.distrusts_states
-
-
 def _answered(pair: Both, rules: Rules, answer: Answer) -> Action | Question:
     if isinstance(answer, Unanswered):
+        if pair.remembered is not None and pair.remembered.distrusted:
+            return _replaced(pair, Reason.DISTRUSTED, rules)  # bad, and not to be read either
         return Refuse(pair.source, answer.kind, answer.advice)
     if isinstance(answer, Moved):
         if answer.side is Side.DESTINATION and answer.gone:

@@ -71,9 +71,8 @@ class Rules:
     reported: bool = False
     """Whether there are digests that somebody else computed of what lies there."""
 
-    distrusts_states: bool = False
-    """Whether what was found bad is so only as long as the destination's object is the one that was found:
-    another that came since is compared like any."""
+    rereads_distrusted: bool = False
+    """Whether what was found bad is read again on both sides, because this run cannot send it anew."""
 
     @staticmethod
     def of(

@@ -4,12 +4,6 @@
 differs, and its word is never taken: what counts is the second comparison, after it has ended.
 """
 
-import asyncio
-import heapq
-import itertools
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-
 from ferryline import errors
 from ferryline.model import event, outcome
 from ferryline.model.action import Action, Copy, Delete, Reason, Refuse
@@ -17,31 +11,23 @@ from ferryline.model.execution import Execution
 from ferryline.model.page import DISTRUSTED
 from ferryline.model.run import Consistency, Phase
 from ferryline.pipeline import scan as scanning
-from ferryline.pipeline.dataset import DatasetTask, Mover
+from ferryline.pipeline.dataset import DatasetTask
 from ferryline.pipeline.remembering import Remembering
 from ferryline.pipeline.run import Run
 from ferryline.pipeline.scan import View
 from ferryline.pipeline.shelves import OpenReplica
+from ferryline.pipeline.syncing import alike
 from ferryline.pipeline.syncing.convoy import Convoy
-from ferryline.pipeline.syncing.itinerary import BATCH_ROWS, Itinerary, Turn
+from ferryline.pipeline.syncing.following import Following, Service
+from ferryline.pipeline.syncing.itinerary import Itinerary, Turn
 from ferryline.pipeline.syncing.lane import Lane
 from ferryline.pipeline.syncing.sharing import Sharing
-from ferryline.pipeline.tally import FAILURES_MAX
+from ferryline.pipeline.syncing.untold import Untold
 from ferryline.plan import cost, guard
 from ferryline.policy.options import OverwriteMode, TransferMode, VerifyMode
 from ferryline.policy.values import OnUnknown
 from ferryline.snapshot.receipt import Keeping
 from ferryline.state.ledger import Ledger
-
-_PHASES = {phase.value: phase for phase in Phase}
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """Who moves the bytes, and what that asks for so many of them."""
-
-    mover: Mover
-    asks: Callable[[int], cost.Estimate] | None = None
 
 
 class DrivenLane(Lane):
@@ -55,10 +41,12 @@ class DrivenLane(Lane):
         super().__init__(run, task, there, sharing)
         self._mover = service.mover
         self._asks = service.asks
+        self._following = Following(service, run.recorder, there.store.place)
         self._compares = self._came = False
-        self._carried = False
-        self._refused = Itinerary((), run.state.folder)
-        self._untold: list[event.Event] | None = []
+        self._carried = self._barred = False
+        self._refused: Itinerary | None = None
+        self._untold = Untold(run.state.folder)
+        self._tells = False
         self.copying.tally.emit = self._tell_later
 
     async def prepare(self) -> None:
@@ -70,15 +58,13 @@ class DrivenLane(Lane):
     @property
     def destroys(self) -> bool:
         """Whether bytes may go that a snapshot here still needs: a service lists, and decides, for itself."""
-        return self._mover.starts and self.tenure.keeping is Keeping.LATEST and not self.quiet
+        spares = self._never and not self.state.candidates.count
+        return self.tenure.keeping is Keeping.LATEST and self._goes and not spares
 
     @property
     def asked(self) -> cost.Estimate | None:
-        """What the service asks for the execution, as far as it has come."""
-        if self._asks is None or self.execution is None:
-            return None
-        moved = self.execution.counters.get("bytes_transferred")
-        return self._asks(self.copying.tally.counts.bytes_transferred if moved is None else moved)
+        """What the service asks for the executions that this run started, as far as they have come."""
+        return self._following.asked(self.copying.tally.counts.bytes_transferred)
 
     def afford(self, max_usd: float | None, way: cost.Way | None, spent_usd: float) -> float:
         """What the service asks for the bytes that wait, with what others cost. Raises GuardRefused."""
@@ -97,75 +83,108 @@ class DrivenLane(Lane):
         if self._carried:
             return
         self._carried = True
+        self._refuse_reserved()
         anew = self.tenure.current is None and self.task.options.transfer_mode is TransferMode.CHANGED
         if self._itinerary.total and (anew or not self._mover.starts):
             # Nothing is remembered of what the service brought earlier: digests tell it.
             await self._compare()
-        if self._mover.starts and not self.quiet:
+        if self._goes:
             await self._moved()
-        elif self.state.kept and not self._compares:
-            await self._compare(came=True)
-            self._keep(Itinerary((), self.run.state.folder))
-        self._leave()
+        else:
+            if self.state.kept and not self._compares:
+                await self._compare(came=True)
+            await self._sift(Itinerary((), self.run.state.folder))
+        await self._leave()
         self._tell_now()
 
+    @property
+    def _goes(self) -> bool:
+        """Whether there is something for the service to do, or it is at work where nothing old is kept."""
+        if not self._mover.starts:
+            return False
+        at_work = self._mover.busy and self.tenure.keeping is Keeping.LATEST
+        if self._unproven and not self.state.candidates.count:
+            # What no digest tells will not be told afterwards either, where nothing is to be proven.
+            return at_work or any(one.reason is not Reason.UNKNOWN for one in alike.every(self._itinerary))
+        return at_work or not self.quiet
+
+    def _refuse_reserved(self) -> None:
+        """Refuse a task that would carry the source's own snapshot files over the replica's."""
+        if self.copying.tally.counts.reserved and not self._mover.spares_reserved:
+            raise errors.GuardRefused(
+                f"{self._ends.source.place} holds Ferryline's own folders, and the deployed task carries "
+                f"them over those of {self.there.store.place}",
+                advice="deploy the policy (ferryline deploy up), or exclude */.ferryline in the task; "
+                "nothing was started",
+                place=self.there.store.place,
+                kind="drift",
+            )
+
     async def _moved(self) -> None:
-        """One execution (two where the first ran before we looked), each compared; the second one counts."""
+        """One execution, or a second where the first had listed the source before what now differs came; each
+        compared. The last comparison counts."""
+        await self._mover.ready()
         await self.tenure.write()
         if self.destroys:
+            self._barred = True
             await self.tenure.withdraw()
         self._moves_on()
         planned, extra = self._itinerary, self.state.candidates.count
-        self._itinerary = Itinerary((), self.run.state.folder)
+        listed, self._itinerary = self.state.listed, Itinerary((), self.run.state.folder)
         try:
             for again in (False, True):
-                done = self.execution = await self._followed()
-                self.tenure.check()
+                if again:
+                    await self._mover.ready()
+                done = await self._follow()
+                await self.tenure.confirm()
                 await self._compare(came=True)
-                if again or done is None or not done.joined or not self._itinerary.total:
+                # Nothing may be published of a source that was emptied while the service worked.
+                guard.check_source(guard.SourceFacts(self.state.listed, listed, 0), self._ends.source.place)
+                await self._sift(planned)
+                late = done is not None and (done.joined or not self._only_planned(planned))
+                if again or not late or not self._itinerary.total:
                     break
-            self._keep(planned)
-            self._account(planned)
+            self._refuse_late(planned)
+            await self._account(planned)
         finally:
             planned.close()
-        self.copying.tally.counts.deleted += max(0, extra - self.state.candidates.count)
+        gone = max(0, extra - self.state.candidates.count)
+        told = self.execution.counters.get("files_deleted", gone) if self.execution is not None else 0
+        self.copying.tally.counts.deleted += min(gone, told)
 
-    async def _followed(self) -> Execution | None:
+    async def _follow(self) -> Execution | None:
         try:
-            return await self._mover.move(self._hear)
-        except asyncio.CancelledError:
-            seen = self.execution
-            if seen is not None and not seen.ended:
+            return await self._following.follow()
+        except errors.FerrylineError:
+            if self.execution is None and self._barred:
                 self.run.recorder.warn(
-                    f"the execution {seen.arn} goes on",
-                    "run the same command again to follow it; to end it: aws datasync "
-                    f"cancel-task-execution --region {seen.region} --task-execution-arn {seen.arn}",
+                    f"readers of {self.there.store.place} were barred before {self._mover.name} was started, "
+                    "and it could not be",
+                    "they are let in again by the next sync that ends well",
                 )
             raise
 
-    def _hear(self, seen: Execution) -> None:
-        """The service told how far it is."""
-        if seen.joined and self.execution is None:
-            self.run.recorder.warn(
-                f"{seen.arn} was running already, and is followed",
-                "what it had listed before this run began, and by which options, is its own; where something "
-                "still differs after it, another one is started",
+    @property
+    def execution(self) -> Execution | None:
+        """What the service told of its work, the newest execution's."""
+        return self._following.execution
+
+    def _only_planned(self, planned: Itinerary) -> bool:
+        """Whether all that differs now differed when the service was started."""
+        return next(alike.without(alike.every(self._itinerary), alike.every(planned)), None) is None
+
+    def _refuse_late(self, planned: Itinerary) -> None:
+        """Raise SourceKeptChanging where all that is missing came to the source while the service worked."""
+        if (
+            self._itinerary.total
+            and next(alike.within(alike.every(self._itinerary), alike.every(planned)), None) is None
+        ):
+            raise errors.SourceKeptChanging(
+                f"{self._ends.source.place} got {self._itinerary.total} objects while {self._mover.name} "
+                "worked, in each of two executions",
+                advice="nothing was published; run again when less is written there",
+                place=self._ends.source.place,
             )
-        self.execution = seen
-        if seen.status in _PHASES:
-            self.run.recorder.enter(_PHASES[seen.status])
-        counters = seen.counters
-        self.run.recorder.emit(
-            event.ExecutionSeen(
-                self.there.store.place,
-                seen.arn,
-                seen.status,
-                counters.get("files_transferred", 0),
-                counters.get("estimated_files_to_transfer"),
-                counters.get("bytes_transferred", 0),
-                counters.get("estimated_bytes_to_transfer"),
-            )
-        )
 
     # -- comparing ------------------------------------------------------------------------------------
 
@@ -175,9 +194,9 @@ class DrivenLane(Lane):
         self._compares, self._came = True, came
         self.run.recorder.enter(Phase.VERIFYING)
         await self.get_to_know()
-        self._untold = []
+        self._untold.close()
         self.copying.tally.start_over()
-        self._refused.close()
+        self._forget_refused()
         await self.scan(first=True)
         self.guard()
 
@@ -188,17 +207,20 @@ class DrivenLane(Lane):
         return scanning.ruled(
             view,
             overwrite_mode=OverwriteMode.ALWAYS if self._came else view.rules.overwrite_mode,
-            distrusts_states=True,
             on_unknown=self._when_unknown(view.rules.on_unknown),
         )
 
     def _when_unknown(self, wished: OnUnknown) -> OnUnknown:
         """What no digest tells is read on both sides, for nothing can be sent again; unless that could pass
-        a cap in dollars, or nothing is to be proven."""
+        a cap in dollars, nothing is to be proven, or what is kept would be read at every run."""
         capped = self.task.max_transfer.usd is not None
-        if wished is OnUnknown.COPY and not capped and not self._unproven:
+        if wished is OnUnknown.COPY and not (capped or self._unproven or self._never):
             return OnUnknown.READ_BACK
         return wished
+
+    @property
+    def _never(self) -> bool:
+        return self.task.options.overwrite_mode is OverwriteMode.NEVER
 
     @property
     def _unproven(self) -> bool:
@@ -210,30 +232,46 @@ class DrivenLane(Lane):
             return
         super()._fold(step, remembering)
         if isinstance(step, Refuse):
+            if self._refused is None:
+                self._refused = Itinerary(self.ranges, self.run.state.folder)
             self._refused.add(Turn.NEW, Copy(step.source, Reason.REFUSED_UNKNOWN))
+
+    def _forget_refused(self) -> None:
+        if self._refused is not None:
+            self._refused.close()
+            self._refused = None
 
     # -- what it came to --------------------------------------------------------------------------------
 
-    def _keep(self, planned: Itinerary) -> None:
-        """What was there before and NEVER may replace is kept, and not a failure of the service."""
-        if self.task.options.overwrite_mode is not OverwriteMode.NEVER:
+    async def _sift(self, planned: Itinerary) -> None:
+        """Take out of what differs still what is no failure of the service: what NEVER keeps as it was, and,
+        where nothing is to be proven, what no digest tells."""
+        if not (self._never or self._unproven):
             return
-        found, self._itinerary = self._itinerary, Itinerary((), self.run.state.folder)
-        for copy in _without(_every(found), _every(planned)):
-            if copy.replaces is not None:
-                self.copying.tally.counts.kept += 1
-                self.state.kept += 1
-            else:
-                self._itinerary.add(Turn.NEW, copy)
-        for copy in _within(_every(found), _every(planned)):
-            self._itinerary.add(Turn.NEW, copy)
+        found, self._itinerary = self._itinerary, Itinerary(self.ranges, self.run.state.folder)
+        counts, batches = (
+            self.copying.tally.counts,
+            alike.batches(alike.beside(alike.every(found), alike.every(planned))),
+        )
+        async for batch in alike.yielding(batches):
+            for copy, was_planned in batch:
+                if self._unproven and copy.reason is Reason.UNKNOWN:
+                    counts.transferred += was_planned
+                    counts.same += not was_planned
+                elif self._never and copy.replaces is not None and not was_planned:
+                    counts.kept += 1
+                    self.state.kept += 1
+                else:
+                    self._itinerary.add(self._turn(copy), copy)
         found.close()
 
-    def _account(self, planned: Itinerary) -> None:
+    async def _account(self, planned: Itinerary) -> None:
         """Count as transferred what differed before and is proven now."""
         counts, recorder, place = self.copying.tally.counts, self.run.recorder, self.there.store.place
         ledger = self.run.ledger()
-        for copies in _batches(_without(_every(planned), _every(self._itinerary, self._refused))):
+        refused = (self._refused,) if self._refused is not None else ()
+        left = alike.without(alike.every(planned), alike.every(self._itinerary, *refused))
+        async for copies in alike.yielding(alike.batches(left)):
             for row in ledger.held(one.key for one in copies).to_pylist():
                 if row["evidence"] == DISTRUSTED:
                     continue
@@ -243,10 +281,9 @@ class DrivenLane(Lane):
                 counts.bytes_transferred += row["size"]
                 recorder.emit(event.ObjectTransferred(row["key"], place, row["size"], row["evidence"]))
                 recorder.emit(event.ObjectVerified(row["key"], place, row["evidence"]))
-        told = self.execution.counters if self.execution is not None else {}
-        counts.bytes_written += told.get("bytes_written", counts.bytes_transferred)
+        counts.bytes_written += self._following.total("bytes_written", counts.bytes_transferred)
 
-    def _leave(self) -> None:
+    async def _leave(self) -> None:
         """What the service did not bring is a failure each; where a first execution brought nothing, one
         error. Nothing is deleted here but by the service."""
         done, counts = self.execution, self.copying.tally.counts
@@ -261,10 +298,8 @@ class DrivenLane(Lane):
         if done is not None and not done.succeeded:
             self._ended_badly(done)
         reasons = {one.key: one.message for one in done.failed} if done is not None else {}
-        for copy in _every(self._itinerary):
-            if self._unproven and copy.reason is Reason.UNKNOWN:
-                counts.transferred += 1
-            else:
+        async for copies in alike.yielding(alike.batches(alike.every(self._itinerary))):
+            for copy in copies:
                 self.copying.tally.failed(self._failure(copy, reasons.get(copy.key)))
         self._itinerary.close()
         self._itinerary = Itinerary((), self.run.state.folder)
@@ -289,9 +324,10 @@ class DrivenLane(Lane):
         why = "it is not at the replica"
         if copy.replaces is not None:
             why = f"it is not proven equal ({copy.reason.value})"
-        if copy.reason is Reason.DISTRUSTED:
+        if copy.replaces is not None and copy.replaces.size_bytes == copy.source.size_bytes:
+            # A service that compares sizes and times sees no reason to.
             advice = "delete it at the replica, so that it is brought again, then run again"
-        elif copy.reason is Reason.UNKNOWN:
+        if copy.reason is Reason.UNKNOWN:
             advice = "on_unknown: read_back has both sides read where no digest tells"
         said = reason or self._mover.excuse(copy.key)
         return outcome.Failed(
@@ -305,7 +341,7 @@ class DrivenLane(Lane):
     async def settle(self) -> None:
         """For POINT_IN_TIME_CONSISTENT, a second listing like the one before. Raises SourceKeptChanging."""
         exact = self.task.options.verify_mode is VerifyMode.POINT_IN_TIME_CONSISTENT
-        if not exact or self.failed:
+        if not exact or self.failed or self.state.kept:
             return
         self._compares = self._came = True
         self.run.recorder.enter(Phase.VERIFYING)
@@ -324,49 +360,19 @@ class DrivenLane(Lane):
     # -- telling ----------------------------------------------------------------------------------------
 
     def _tell_later(self, fact: event.Event) -> None:
-        """Hold what failed until it is known which comparison counts; the first ones, as documents do."""
-        held = self._untold
-        if held is not None and isinstance(fact, event.ObjectFailedEvent) and len(held) < FAILURES_MAX:
-            held.append(fact)
+        """Hold what failed until it is known which comparison counts."""
+        if isinstance(fact, event.ObjectFailedEvent) and not self._tells:
+            self._untold.add(fact)
         else:
             self.run.recorder.emit(fact)
 
     def _tell_now(self) -> None:
-        held, self._untold = self._untold, None
-        for fact in held or ():
+        self._tells = True
+        for fact in self._untold.take():
             self.run.recorder.emit(fact)
 
     async def close(self) -> None:
         """Tell what was held back, forget what was refused, then as every lane."""
         self._tell_now()
-        self._refused.close()
+        self._forget_refused()
         await super().close()
-
-
-def _every(*itineraries: Itinerary) -> Iterator[Copy]:
-    """The copies of all turns in key order."""
-    streams = [one.copies(turn) for one in itineraries for turn in Turn]
-    return heapq.merge(*streams, key=lambda copy: copy.key)
-
-
-def _without(copies: Iterator[Copy], others: Iterator[Copy]) -> Iterator[Copy]:
-    """Those of `copies` whose key is in none of `others`; both in key order."""
-    return (copy for copy, there in _beside(copies, others) if not there)
-
-
-def _within(copies: Iterator[Copy], others: Iterator[Copy]) -> Iterator[Copy]:
-    """Those of `copies` whose key is in `others`; both in key order."""
-    return (copy for copy, there in _beside(copies, others) if there)
-
-
-def _beside(copies: Iterator[Copy], others: Iterator[Copy]) -> Iterator[tuple[Copy, bool]]:
-    other = next(others, None)
-    for copy in copies:
-        while other is not None and other.key < copy.key:
-            other = next(others, None)
-        yield copy, other is not None and other.key == copy.key
-
-
-def _batches(copies: Iterator[Copy]) -> Iterator[list[Copy]]:
-    while batch := list(itertools.islice(copies, BATCH_ROWS)):
-        yield batch

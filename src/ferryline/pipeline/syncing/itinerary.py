@@ -8,6 +8,7 @@ import bisect
 import heapq
 import shutil
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 from tempfile import mkdtemp
@@ -58,7 +59,7 @@ class Itinerary:
         ordered = sorted(ranges, key=lambda one: (one.prefix, one.after or b""))
         self._starts = [max(one.after or b"", one.prefix) for one in ordered]
         self._held: dict[tuple[Turn, int], list[Copy]] = {}
-        self._files: dict[tuple[Turn, int], list[Path]] = {}
+        self._files: dict[tuple[Turn, int], list[_Run]] = {}
         self.count = dict.fromkeys(Turn, 0)
         self.size_bytes = 0
 
@@ -81,11 +82,14 @@ class Itinerary:
         """The copies of a turn in key order, those behind `after`. Raises DiskFailed."""
         for number in range(max(1, len(self._starts))):
             place = turn, number
-            sorted_runs = [_read(path) for path in self._files.get(place, ())]
-            sorted_runs.append(iter(sorted(self._held.get(place, ()), key=_key)))
-            for copy in heapq.merge(*sorted_runs, key=_key):
-                if after is None or copy.key > after:
-                    yield copy
+            held = sorted(self._held.get(place, ()), key=_key)
+            runs = list(self._files.get(place, ()))
+            if held:
+                runs.append(_Run(held[0].key, held[-1].key, held=tuple(held)))
+            for together in _overlapping(runs):
+                for copy in heapq.merge(*(one.copies() for one in together), key=_key):
+                    if after is None or copy.key > after:
+                        yield copy
 
     def close(self) -> None:
         """Forget everything, on disk too."""
@@ -103,13 +107,42 @@ class Itinerary:
             path = self._scratch / f"{place[0].name.lower()}-{place[1]}-{len(files)}.arrow"
             with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, _COPY) as writer:
                 writer.write_batch(_rows(held))
-            files.append(path)
+            files.append(_Run(held[0].key, held[-1].key, path=path))
         except OSError as problem:
             raise errors.DiskFailed(
                 f"the plan could not be kept in {self._folder}: {problem}",
                 advice="free space in the state folder, or give another with --state",
                 place=str(self._folder),
             ) from problem
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Copies in key order, in memory or in a file, from `first` to `last`."""
+
+    first: bytes
+    last: bytes
+    held: tuple[Copy, ...] = ()
+    path: Path | None = None
+
+    def copies(self) -> Iterator[Copy]:
+        """The copies; a file is opened when the first one is asked for."""
+        return iter(self.held) if self.path is None else _read(self.path)
+
+
+def _overlapping(runs: list[_Run]) -> Iterator[list[_Run]]:
+    """Runs in key order, those together that reach into one another: a few, as keys come nearly in order, so
+    that few files are open at once however many there are."""
+    together: list[_Run] = []
+    last = b""
+    for one in sorted(runs, key=lambda run: run.first):
+        if together and one.first > last:
+            yield together
+            together = []
+        last = max(last, one.last) if together else one.last
+        together.append(one)
+    if together:
+        yield together
 
 
 def _key(copy: Copy) -> bytes:

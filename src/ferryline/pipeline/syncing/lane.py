@@ -15,6 +15,7 @@ from ferryline.listing.coverage import Coverage
 from ferryline.model import action, outcome
 from ferryline.model.execution import Execution
 from ferryline.model.finding import Match
+from ferryline.model.key import KeyRange
 from ferryline.model.run import Consistency, Phase
 from ferryline.pipeline import ends as opening_ends
 from ferryline.pipeline import probing, scan
@@ -35,7 +36,7 @@ from ferryline.pipeline.syncing.sharing import Sharing
 from ferryline.pipeline.syncing.tenure import Tenure
 from ferryline.plan import cost, guard
 from ferryline.plan.classify import Classified
-from ferryline.policy.options import TransferMode, VerifyMode
+from ferryline.policy.options import Engine, TransferMode, VerifyMode
 from ferryline.snapshot.receipt import Keeping
 from ferryline.state.ledger import Ledger
 from ferryline.storage.wrap.stack import DressedStore
@@ -49,8 +50,6 @@ class Lane:
 
     carries = True
     """Whether it sends the bytes itself, and so takes part in the reads that lanes share."""
-    execution: Execution | None = None
-    """What a service in Ferryline's stead told of its work."""
 
     def __init__(self, run: Run, task: DatasetTask, there: OpenReplica, sharing: Sharing) -> None:
         self.run = run
@@ -63,6 +62,8 @@ class Lane:
         self._tap = sharing.tap()
         self._itinerary = Itinerary((), run.state.folder)
         self._markers = Markers(task.markers)
+        self.ranges: tuple[KeyRange, ...] = ()
+        """What the last scan listed, range by range."""
         self._versions: dict[bytes, str] = {}
         self._moved_on = False
         self._listed_at = run.began_at
@@ -92,7 +93,7 @@ class Lane:
         view = self._view(ledger, first=first)
         with ledger.update() as update:
             remembering = Remembering(update)
-            ranges = await scan.scope(view)
+            ranges = self.ranges = await scan.scope(view)
             coverage = Coverage(self._ends.destination.place, ranges)
             candidates = Candidates(self.run.state.folder, self._markers)
             state = self.state = PassState(coverage, candidates, first=first)
@@ -117,6 +118,8 @@ class Lane:
     def _view(self, ledger: Ledger, *, first: bool) -> View:
         """What a scan looks at, and by which rules."""
         view = self.run.view(self._ends, ledger)
+        if self.replica.engine is not Engine.FERRYLINE:
+            view = scan.ruled(view, rereads_distrusted=True)
         # TransferMode ALL has sent everything once; a second time would never find the listing at rest.
         return view if first else scan.ruled(view, transfer_mode=TransferMode.CHANGED)
 
@@ -146,6 +149,11 @@ class Lane:
             facts = guard.SourceFacts(state.listed, rows, state.destination_listed)
             guard.check_source(facts, self._ends.source.place)
             self.copying.delete_guard(rows, state).check(state.candidates.count, place)
+
+    @property
+    def execution(self) -> Execution | None:
+        """What a service in Ferryline's stead told of its work."""
+        return None
 
     @property
     def asked(self) -> cost.Estimate | None:

@@ -19,7 +19,8 @@ from ferryline.pipeline.metering import Part, billed
 from ferryline.pipeline.run import Frame, Run
 from ferryline.pipeline.shelves import OpenReplica
 from ferryline.pipeline.syncing.convoy import Convoy
-from ferryline.pipeline.syncing.driven import DrivenLane, Service
+from ferryline.pipeline.syncing.driven import DrivenLane
+from ferryline.pipeline.syncing.following import Service
 from ferryline.pipeline.syncing.itinerary import Turn
 from ferryline.pipeline.syncing.lane import Lane
 from ferryline.pipeline.syncing.sharing import Sharing
