@@ -17,7 +17,7 @@ from ferryline.snapshot.receipt import Keeping
 from ferryline.snapshot.shelf import Shelf
 from ferryline.storage.memory import MemoryStore
 from ferryline.storage.store import Pin, Writing
-from tests.unit.snapshot.made import NOON, VersionedStore, content, md5, receipt_of, stored, writer
+from tests.unit.snapshot.made import NOON, VersionedStore, content, md5, receipt_of, right, stored, writer
 
 OLD = {b"data/%04d" % n: b"old %d" % n for n in range(300)}
 NEW = {key: body for key, body in OLD.items() if key != b"data/0003"} | {
@@ -88,7 +88,7 @@ async def sync(bucket, wanted, keeping, epoch):
         crash.point("test.data.deleting")
         await bucket.delete(key)
     await prune.prune(
-        bucket, shelf, writer(epoch), frozenset({announced.head.current}) | announced_ids(announced), 2**62
+        bucket, shelf, right(epoch), frozenset({announced.head.current}) | announced_ids(announced), 2**62
     )
 
 

@@ -167,4 +167,6 @@ def pruned(document: Mapping[str, Any]) -> str:
             dropped = ", ".join(short(each) for each in one["dropped"]) or "no snapshot"
             files = f"{layout.counted(one['files'], 'file')}, {units.show_bytes(one['bytes'])}"
             lines += layout.wrapped(f"{verb} {dropped}; {files}")
+            if one["versions_left"] is not None:
+                lines += layout.wrapped(f"note: {layout.safe(one['versions_left'])}")
     return "\n".join(lines)

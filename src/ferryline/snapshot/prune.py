@@ -7,9 +7,9 @@ may hold a manifest that is no longer in the head.
 
 import contextlib
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import cast
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Protocol, cast
 
 from ferryline import crash, errors
 from ferryline.model.key import KeyRange
@@ -18,7 +18,10 @@ from ferryline.snapshot.opening import read_manifest, read_receipt, read_source_
 from ferryline.snapshot.publish import Announced, Writer, announce
 from ferryline.snapshot.rows import CONTENT, PROOFS
 from ferryline.snapshot.shelf import PrunableFiles, Shelf
-from ferryline.storage.store import Versions
+from ferryline.storage.store import Version, Versions
+
+BATCH = 1_000
+"""What one request deletes at most."""
 
 _OURS = {
     CONTENT.folder: re.compile(rb"([0-9a-f]{64})(\.parquet|\.patch\.parquet|\.manifest\.json)"),
@@ -42,6 +45,8 @@ class PrunePlan:
     keys: tuple[bytes, ...]
     size_bytes: int
     kept: int
+    versions_left: str = ""
+    """Why a bucket that keeps versions still keeps some of these files; empty where it keeps none."""
 
 
 async def needed_by(shelf: Shelf, snapshots: Iterable[str]) -> frozenset[bytes]:
@@ -93,47 +98,98 @@ async def listed(shelf: Shelf, files: PrunableFiles) -> list[Present]:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Right:
+    """By what right snapshots go: who writes the head, and what is asked before anything is removed."""
+
+    writer: Writer
+    may_write: Callable[[], Awaitable[None]]
+    """Raises LockHeld once another run may write there."""
+
+
 async def prune(
-    files: PrunableFiles, shelf: Shelf, writer: Writer, stays: frozenset[str], horizon_ns: int
+    files: PrunableFiles, shelf: Shelf, right: Right, stays: frozenset[str], horizon_ns: int
 ) -> tuple[PrunePlan, Announced]:
     """Drop the other snapshots from the head, then their files. Can be repeated after a crash.
 
-    The head goes first: no reader is ever pointed at what is about to go. The kept snapshots'
-    documents are read before anything is changed.
+    The head goes first: no reader is ever pointed at what is about to go. The kept snapshots' documents
+    are read before anything is changed. Where the bucket keeps versions, those of the files go too: the ones
+    that were there by then, so that nothing is lost that somebody writes meanwhile. Raises LockHeld.
     """
     needed = await needed_by(shelf, stays)
-    announced = await announce(shelf, writer, lambda head: history.dropped(head, stays))
+    announced = await announce(shelf, right.writer, lambda head: history.dropped(head, stays))
     if {one.snapshot for one in announced.head.snapshots} - stays:
         raise errors.BrokenInvariant("a snapshot that goes is still in the head", place=files.place)
-    present = await listed(shelf, files)
-    chosen = plan(shelf, needed, present, horizon_ns)
-    for key in chosen.keys:
-        crash.point("snapshot.prune.deleting")
-        await files.delete(key)
+    chosen = plan(shelf, needed, await listed(shelf, files), horizon_ns)
+    kept, note = await _kept_versions(files, shelf, chosen.keys)
+    for keys in _batches(chosen.keys):
+        await right.may_write()
+        crash.point("snapshot.prune.erasing")
+        refused = await _erased(files, [one for key in keys for one in kept.get(key, ())])
+        note = note or next(iter(refused.values()), "")
+        for key in keys:
+            if key not in kept or key in refused:
+                await right.may_write()
+                crash.point("snapshot.prune.deleting")
+                await files.delete(key)
     crash.point("snapshot.prune.deleted")
-    if chosen.keys and hasattr(files, "versions_page"):  # wrappers pass such verbs on: only asking tells
-        left = {one.key for one in present} - set(chosen.keys)
-        await _for_good(cast("Versions", files), shelf, left)
-    return chosen, announced
+    return replace(chosen, versions_left=note), announced
 
 
-async def _for_good(versions: Versions, shelf: Shelf, present: set[bytes]) -> None:
-    """Remove what a bucket that keeps versions kept of pruned files, those of earlier prunes included.
+def _batches(keys: tuple[bytes, ...]) -> Iterator[tuple[bytes, ...]]:
+    """Some at a time, documents by themselves before the files they name."""
+    documents = tuple(key for key in keys if key.endswith(b".json"))
+    for some in (documents, keys[len(documents) :]):
+        for start in range(0, len(some), BATCH):
+            yield some[start : start + BATCH]
 
-    Only keys of this format that nothing current lies at. Raises the first refusal.
-    """
-    for folder in _OURS:
-        after: tuple[bytes, str] | None = None
-        while True:
-            try:
-                page = await versions.versions_page(shelf.folder + folder, after)
-            except errors.Unsupported:
-                return  # the endpoint cannot list versions, so it keeps none that could be named
-            gone = [one for one in page.versions if one.key not in present and is_ours(shelf, one.key)]
-            if gone:
-                crash.point("snapshot.prune.erasing")
-                for refusal in (await versions.delete_versions(gone)).values():
-                    raise refusal
-            after = page.following
-            if after is None:
-                break
+
+async def _kept_versions(
+    files: PrunableFiles, shelf: Shelf, keys: tuple[bytes, ...]
+) -> tuple[dict[bytes, list[Version]], str]:
+    """The versions of these keys where the bucket keeps any; and why, where they cannot be told."""
+    if not keys or not hasattr(files, "versions_page"):  # wrappers pass such verbs on: only asking tells
+        return {}, ""
+    found: dict[bytes, list[Version]] = {}
+    wanted, store = set(keys), cast("_KeepsVersions", files)
+    try:
+        if not await store.versioning():
+            return {}, ""
+        for folder in _OURS:
+            after: tuple[bytes, str] | None = None
+            while True:
+                page = await store.versions_page(shelf.folder + folder, after)
+                for one in page.versions:
+                    if one.key in wanted:
+                        found.setdefault(one.key, []).append(one)
+                after = page.following
+                if after is None:
+                    break
+    except errors.Unsupported:
+        return {}, ""  # the endpoint cannot list versions, so it keeps none that could be named
+    except (errors.AccessRefused, errors.CredentialsRefused) as refusal:
+        return {}, f"versions cannot be listed ({refusal.message}): grant s3:ListBucketVersions"
+    return found, ""
+
+
+async def _erased(files: PrunableFiles, versions: list[Version]) -> dict[bytes, str]:
+    """Remove versions for good; why those of a key stay, for each that could not be removed."""
+    refused: dict[bytes, str] = {}
+    for start in range(0, len(versions), BATCH):
+        some = versions[start : start + BATCH]
+        try:
+            failures = await cast("_KeepsVersions", files).delete_versions(some)
+            refused |= {key: failure.message for (key, _), failure in failures.items()}
+        except (errors.ObjectFailed, errors.CredentialsRefused) as refusal:
+            refused |= {one.key: refusal.message for one in some}
+    return {
+        key: f"{message}; its versions stay: grant s3:DeleteObjectVersion" for key, message in refused.items()
+    }
+
+
+class _KeepsVersions(Versions, Protocol):
+    """A store that may keep versions."""
+
+    async def versioning(self) -> bool:
+        """Whether it does now."""
+        ...

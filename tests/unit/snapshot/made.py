@@ -11,7 +11,7 @@ from ferryline import errors
 from ferryline.model.digest import Algorithm, Digest
 from ferryline.model.entry import Entry, Stat, Token
 from ferryline.model.run import Consistency
-from ferryline.snapshot import rows
+from ferryline.snapshot import prune, rows
 from ferryline.snapshot.build import Built, build
 from ferryline.snapshot.head import Identity
 from ferryline.snapshot.index import Index
@@ -85,6 +85,14 @@ async def issue(
 
 def writer(epoch: int = 1, **changes: object) -> Writer:
     return Writer(replace(IDENTITY, **changes), epoch)
+
+
+async def nobody_else() -> None:
+    """Nobody else may write there."""
+
+
+def right(epoch: int = 1) -> prune.Right:
+    return prune.Right(writer(epoch), nobody_else)
 
 
 class VersionedStore(MemoryStore):

@@ -10,7 +10,7 @@ from ferryline.snapshot.publish import Fencing
 from ferryline.snapshot.shelf import Shelf
 from ferryline.storage.location import OpenContext, Side, open_store
 
-from .made import issue, numbered, writer
+from .made import issue, numbered, right, writer
 
 
 async def test_a_snapshot_is_published_changed_read_and_pruned_on_files(tmp_path):
@@ -28,7 +28,7 @@ async def test_a_snapshot_is_published_changed_read_and_pruned_on_files(tmp_path
     assert sum([one.num_rows async for one in every_row(shelf, opened.manifest.index)]) == 9000
     again = await publish.publish(shelf, writer(), second)
     assert not again.written
-    chosen, _ = await prune.prune(store, shelf, writer(), frozenset({second.manifest.snapshot}), 2**62)
+    chosen, _ = await prune.prune(store, shelf, right(), frozenset({second.manifest.snapshot}), 2**62)
     assert shelf.manifest_key(first.manifest.snapshot) in chosen.keys
     assert sum([one.num_rows async for one in every_row(shelf, opened.receipt.index)]) == 9000
     assert not (tmp_path / ".ferryline" / "chunks" / f"{first.manifest.snapshot}.manifest.json").exists()

@@ -9,7 +9,7 @@ from ferryline.snapshot.receipt import Keeping
 from ferryline.snapshot.shelf import Shelf
 from ferryline.storage.memory import MemoryStore
 
-from .made import issue, numbered, writer
+from .made import issue, numbered, right, writer
 
 EVER = 2**62
 
@@ -41,7 +41,7 @@ async def test_what_stays_can_be_read_in_full_and_the_rest_is_gone(nights, stays
     shelf, made = nights
     names = frozenset(made[night].manifest.snapshot for night in stays)
 
-    chosen, announced = await prune.prune(shelf.store, shelf, writer(), names, EVER)
+    chosen, announced = await prune.prune(shelf.store, shelf, right(), names, EVER)
 
     assert {one.snapshot for one in announced.head.snapshots} == names
     for night in range(4):
@@ -60,10 +60,10 @@ async def test_what_stays_can_be_read_in_full_and_the_rest_is_gone(nights, stays
 async def test_pruning_again_changes_nothing(nights):
     shelf, made = nights
     names = frozenset({made[3].manifest.snapshot})
-    await prune.prune(shelf.store, shelf, writer(), names, EVER)
+    await prune.prune(shelf.store, shelf, right(), names, EVER)
     before = dict(shelf.store.held.objects)
 
-    chosen, announced = await prune.prune(shelf.store, shelf, writer(), names, EVER)
+    chosen, announced = await prune.prune(shelf.store, shelf, right(), names, EVER)
 
     assert (chosen.keys, announced.written) == ((), False)
     assert shelf.store.held.objects == before
@@ -71,7 +71,7 @@ async def test_pruning_again_changes_nothing(nights):
 
 async def test_what_is_young_stays_although_nothing_needs_it(nights):
     shelf, made = nights
-    chosen, _ = await prune.prune(shelf.store, shelf, writer(), frozenset({made[3].manifest.snapshot}), 0)
+    chosen, _ = await prune.prune(shelf.store, shelf, right(), frozenset({made[3].manifest.snapshot}), 0)
 
     assert chosen.keys == ()
     assert shelf.manifest_key(made[0].manifest.snapshot) in shelf.store.held.objects
@@ -83,7 +83,7 @@ async def test_when_a_kept_manifest_cannot_be_read_nothing_goes(nights):
     before = dict(shelf.store.held.objects)
 
     with pytest.raises(errors.DigestMismatch):
-        await prune.prune(shelf.store, shelf, writer(), frozenset({made[3].manifest.snapshot}), EVER)
+        await prune.prune(shelf.store, shelf, right(), frozenset({made[3].manifest.snapshot}), EVER)
 
     assert shelf.store.held.objects == before
 
@@ -121,6 +121,6 @@ async def test_the_rule_of_what_stays_and_pruning_fit_together(nights):
     )
     assert tagged.written
     stays = frozenset({seen.head.current, made[0].manifest.snapshot})
-    await prune.prune(shelf.store, shelf, writer(), stays, EVER)
+    await prune.prune(shelf.store, shelf, right(), stays, EVER)
 
     assert await read_all(shelf, "best") == 12_000

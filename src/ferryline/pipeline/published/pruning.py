@@ -71,7 +71,7 @@ async def _prune(errand: Errand, one: Looked, head: Head, wish: Wish) -> dict[st
     async with errands.held(errand, one.there) as grip:
         seen = await errands.head_now(one)
         stays = history.kept(seen, errand.task.keep, now)
-        done, _ = await prune.prune(files, shelf, grip.writer, stays, horizon_ns)
+        done, _ = await prune.prune(files, shelf, prune.Right(grip.writer, grip.may_write), stays, horizon_ns)
     return _answer(one, stays, done, None)
 
 
@@ -87,6 +87,7 @@ def _answer(
         "files": len(done.keys) if done is not None else 0,
         "bytes": done.size_bytes if done is not None else 0,
         "files_kept": done.kept if done is not None else 0,
+        "versions_left": (done.versions_left or None) if done is not None else None,
         "problem": errands.problem_of(problem),
         "code": exitcode.of_error(problem) if problem is not None else exitcode.DONE,
     }

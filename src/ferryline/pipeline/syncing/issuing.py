@@ -169,10 +169,11 @@ class Issuing:
             return
         horizon = int((now - PRUNE_AFTER).timestamp() * 1_000_000_000)
         try:
-            await prune.prune(self._there.files, self._there.shelf, self._tenure.writer, stays, horizon)
+            right = prune.Right(self._tenure.writer, self._tenure.confirm)
+            done, _ = await prune.prune(self._there.files, self._there.shelf, right, stays, horizon)
         except (errors.ObjectMissing, errors.DigestMismatch) as damage:
             self._run.recorder.warn(f"old snapshots were not removed: {damage.message}", damage.advice)
-        except (errors.AccessRefused, errors.CredentialsRefused) as refusal:
-            self._run.recorder.warn(
-                f"files of old snapshots were not all removed: {refusal.message}", refusal.advice
-            )
+            return
+        if done.versions_left:
+            place = self._there.files.place
+            self._run.recorder.warn(f"files of old snapshots take space in {place}", done.versions_left)
