@@ -304,7 +304,31 @@ SABOTEURS = (
         "transfer/parts.py",
         "    await passage.manner.may_write()\n",
         "",
-        "tests/acceptance/test_state_url.py::test_an_upload_whose_lease_was_lost_meanwhile_is_not_completed",
+        "tests/faults/test_fence.py::test_an_upload_is_not_completed_once_a_person_removed_the_lock",
+    ),
+    Saboteur(
+        "repeat-a-write-whatever-became-of-the-lock",
+        10,
+        "storage/wrap/fence.py",
+        "            if _is_data(target):\n",
+        "            if False:\n",
+        "tests/unit/storage_wrap/test_fence.py",
+    ),
+    Saboteur(
+        "hold-a-replica-without-saying-so",
+        10,
+        "pipeline/syncing/tenure.py",
+        "        self._closing.enter_context(self.there.store.fence.asking(self.check))\n",
+        "",
+        "tests/faults/test_fence.py",
+    ),
+    Saboteur(
+        "hold-a-destination-without-saying-so",
+        10,
+        "pipeline/copying.py",
+        "                    with ends.destination.fence.asking(still_ours):\n",
+        "                    with contextlib.nullcontext():\n",
+        "tests/faults/test_fence.py",
     ),
     # 11: secrets
     Saboteur(

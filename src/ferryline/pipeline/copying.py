@@ -73,8 +73,6 @@ class CopyRun:
         self._probed = False
         self.leftovers: transfer.Leftovers | None = None
         self._guard = guard.TransferGuard(run.task.max_transfer_bytes)
-        self.still_ours: Callable[[], None] = transfer.nothing
-        """Raises LockHeld once the destination's lock is lost; asked before every write."""
         self.tally: Tally = run.tally
         self.consistency = Consistency.PER_OBJECT
 
@@ -83,13 +81,19 @@ class CopyRun:
         run = self._run
         run.begin()
         run.recorder.enter(Phase.LAUNCHING)
-        with run.state.lock(self._task.destinations[0].identity) as self.still_ours:
+        with run.state.lock(self._task.destinations[0].identity) as still_ours:
+
+            async def confirm() -> None:
+                still_ours()
+
+            self._may_write = confirm
             async with opening.opened(self._task, run.opening()) as ends:
                 mount = await opening.check_mount(ends.source, self._task, run.memory)
                 # Also where nothing will be copied: the next run ends what a dead one left.
                 self.leftovers = await transfer.sweep(ends.destination, self.manner())
                 try:
-                    await self._rounds(ends)
+                    with ends.destination.fence.asking(still_ours):
+                        await self._rounds(ends)
                 finally:
                     self._held.close()
                 if mount is not None:
@@ -326,15 +330,6 @@ class CopyRun:
                 if isinstance(found, finding.Mismatch):
                     self.tally.disproven_later(found)
 
-    def _ours(self) -> None:
-        """Raise LockHeld once the destination's lock is lost."""
-        self.still_ours()
-
-    async def _confirmed(self) -> None:
-        """The same, asked of whoever keeps the lock."""
-        self.still_ours()
-        await self._may_write()
-
     def _rename(self, key: bytes) -> bytes:
         name = self._task.object_name
         return key if name is None else name
@@ -355,6 +350,5 @@ class CopyRun:
             tags=transfer.TagsKept.of(self._options),
             rename=self._rename,
             changed_rounds=pressure.changed_rounds,
-            may_write=self._confirmed,
-            still_ours=self._ours,
+            may_write=self._may_write,
         )

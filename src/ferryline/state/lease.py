@@ -7,16 +7,14 @@ run stop, never two runs write. A session's lock would be gone with the session,
 """
 
 import contextlib
-import os
 import secrets
-import socket
 import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from ferryline import crash, errors
 from ferryline.clock import Clock
-from ferryline.state import identity
+from ferryline.state import host, identity
 from ferryline.state.database import Database
 from ferryline.state.lock import Holder
 
@@ -126,16 +124,16 @@ class Lease:
         return taken
 
     def _dead(self) -> str:
-        """The token of a holder that ran on this host and has died; empty where nobody knows that."""
-        for token, host, pid, _, _, _ in self._database.rows(_LOOK, {"place": self._place}):
-            if host == socket.gethostname() and int(pid) != os.getpid() and not _is_alive(int(pid)):
+        """The token of a holder that ran on this very host and has ended; empty where nobody knows that."""
+        for token, where, pid, _, _, _ in self._database.rows(_LOOK, {"place": self._place}):
+            if host.has_ended(str(where), int(pid)):
                 return str(token)
         return ""
 
     def _refusal(self) -> errors.LockHeld:
         who, left = "another run", ""
-        for _, host, pid, run_id, since, left_ms in self._database.rows(_LOOK, {"place": self._place}):
-            who = str(Holder(int(pid), str(host), str(run_id), str(since)))
+        for _, where, pid, run_id, since, left_ms in self._database.rows(_LOOK, {"place": self._place}):
+            who = str(Holder(int(pid), str(where), str(run_id), str(since)))
             left = f"; its lease ends in {max(0, int(left_ms)) // 1000} s unless it is renewed"
         return errors.LockHeld(
             f"another run holds {self._what}: {who}{left}",
@@ -170,13 +168,3 @@ def _renew(lease: Lease, over: threading.Event) -> None:
     while not over.wait(RENEW_SECONDS):
         with contextlib.suppress(errors.RunStopped):
             lease.renew()
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

@@ -8,14 +8,13 @@ import contextlib
 import fcntl
 import json
 import os
-import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from ferryline import crash, errors
 from ferryline.clock import Clock
-from ferryline.state import disk
+from ferryline.state import disk, host
 
 _NOTE_BYTES_MAX = 4096
 
@@ -36,7 +35,7 @@ class Holder:
 
 def holder(run_id: str, clock: Clock) -> Holder:
     """This process, from now on."""
-    return Holder(os.getpid(), socket.gethostname(), run_id, clock.now().isoformat(timespec="seconds"))
+    return Holder(os.getpid(), host.name(), run_id, clock.now().isoformat(timespec="seconds"))
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ something to remember: looking makes an empty folder at most.
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from ferryline.clock import Clock
+from ferryline.model.hold import StillOurs, always_ours
 from ferryline.state import disk, identity, standing
 from ferryline.state.home import Home
 from ferryline.state.ledger import Ledger
@@ -54,7 +55,7 @@ class State:
         return self._shared is not None
 
     @contextlib.contextmanager
-    def lock(self, destination: str) -> Iterator[Callable[[], None]]:
+    def lock(self, destination: str) -> Iterator[StillOurs]:
         """Hold a destination for a `with`: on this host, and among all that share the database.
 
         What it gives is to be called before every write: it raises LockHeld once the lock is lost. Raises
@@ -63,7 +64,7 @@ class State:
         me = self._me()
         with self.lock_on_host(destination):
             if self._shared is None:
-                yield _kept
+                yield always_ours  # the lock of this host goes with the process and with nothing else
                 return
             from ferryline.state import lease
 
@@ -128,10 +129,6 @@ class State:
     def _me(self) -> Holder:
         begun = self.__dict__.get("runs")
         return holder(begun.latest_id if begun is not None else "", self._clock)
-
-
-def _kept() -> None:
-    """The lock of this host goes with the process and with nothing else."""
 
 
 def open_state(folder: Path, clock: Clock, database_url: str | None = None) -> State:

@@ -7,7 +7,7 @@ left behind. Every action becomes exactly one outcome; only what stops the whole
 from ferryline.transfer.carry import transfer
 from ferryline.transfer.deletes import delete
 from ferryline.transfer.leftovers import Leftovers, sweep
-from ferryline.transfer.manner import Ends, Manner, MayWrite, Origin, SourceEnd, TagsKept, always, nothing
+from ferryline.transfer.manner import Ends, Manner, MayWrite, Origin, SourceEnd, TagsKept, always
 
 __all__ = [
     "Ends",
@@ -19,7 +19,6 @@ __all__ = [
     "TagsKept",
     "always",
     "delete",
-    "nothing",
     "sweep",
     "transfer",
 ]

@@ -135,10 +135,6 @@ async def always() -> None:
     """Nobody else may write there."""
 
 
-def nothing() -> None:
-    """Whoever works here may always write."""
-
-
 class TagsKept(Enum):
     """What becomes of an object's tags."""
 
@@ -163,7 +159,8 @@ class Manner:
     `objects` are worked on at once; their buffered bytes stay below `memory_bytes` together.
     `part_bytes` is the part size where Ferryline is free to choose. `changed_rounds` is how often one
     object may change at the source before it fails. `rename` maps a source key to the destination's.
-    `may_write` is asked before everything that cannot be taken back: deletes, and the ends of uploads.
+    `may_write` is asked before everything that cannot be taken back: deletes, and the ends of uploads. What
+    is already known is asked before every attempt to write, by the fence around the destination.
     """
 
     run_id: str
@@ -179,5 +176,3 @@ class Manner:
     rename: Callable[[bytes], bytes] = same_key
     changed_rounds: int = 3
     may_write: MayWrite = always
-    still_ours: Callable[[], None] = nothing
-    """The same without asking anybody: before every single write and copy. Raises LockHeld."""

@@ -69,7 +69,6 @@ async def _copied(passage: Passage, errand: Errand) -> Stat | None:
     destination, trip = passage.ends.destination, errand.trip
     known = destination.capabilities
     only = condition(trip.against, known.copy_if_none_match, known.copy_if_match)
-    passage.manner.still_ours()
     crash.point("object.copying")
     try:
         conditional = replace(errand.writing, condition=only)

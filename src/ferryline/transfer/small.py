@@ -131,7 +131,6 @@ async def _write(passage: Passage, trip: Trip, received: Received, sums: Sums) -
     )
     found: Found | None = None
     written = Written(None)
-    manner.still_ours()
     crash.point("object.writing")
     try:
         written = await passage.tagging.written(

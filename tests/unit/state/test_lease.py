@@ -1,6 +1,7 @@
 """One writer per destination among hosts that share a database, whatever becomes of host, server or network."""
 
 import os
+import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -8,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from ferryline import errors
-from ferryline.state import lease, open_state
+from ferryline.state import host, lease, open_state
 from ferryline.state.lock import Holder
 from ferryline.state.server import ServerDatabase
 from tests.unit.state.ground import StillClock
@@ -127,14 +128,25 @@ def test_a_process_of_this_host_that_died_holds_nobody_up(database, clock, tmp_p
     done = subprocess.run(
         [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True
     )
-    dead = replace(ELSEWHERE, host=os.uname().nodename, pid=int(done.stdout))
+    dead = replace(ELSEWHERE, host=host.name(), pid=int(done.stdout))
     one(database, clock, dead).take()
 
     one(database, clock).take()
 
 
+def test_a_process_that_cannot_be_seen_from_here_is_waited_for_though_its_host_has_our_name(database, clock):
+    done = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True
+    )
+    namesake = replace(ELSEWHERE, host=f"{socket.gethostname()}/another-table", pid=int(done.stdout))
+    one(database, clock, namesake).take()
+
+    with pytest.raises(errors.LockHeld):
+        one(database, clock).take()
+
+
 def test_a_process_of_this_host_that_lives_does(database, clock):
-    one(database, clock, replace(ELSEWHERE, host=os.uname().nodename, pid=os.getppid())).take()
+    one(database, clock, replace(ELSEWHERE, host=host.name(), pid=os.getppid())).take()
 
     with pytest.raises(errors.LockHeld):
         one(database, clock).take()

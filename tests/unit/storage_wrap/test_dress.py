@@ -11,7 +11,7 @@ from ferryline.model.key import EVERYTHING, KeyRange
 from ferryline.model.page import Page
 from ferryline.model.span import Layout, Span
 from ferryline.storage.memory import Bucket, MemoryStore
-from ferryline.storage.store import Completion, Condition, Pin, Store, Writing
+from ferryline.storage.store import Completion, Condition, Pin, Store, Upload, Writing
 from ferryline.storage.wrap.pace import Pace
 from ferryline.storage.wrap.retry import Patience
 from ferryline.storage.wrap.stack import dress
@@ -405,7 +405,7 @@ async def test_a_streamed_part_is_sent_once_and_inside_the_window(bare):
 
     bare.upload_part_stream = upload_part_stream
     with pytest.raises(errors.SlowDown):
-        await store.upload_part_stream(None, None, None)
+        await store.upload_part_stream(Upload(b"key", "1"), None, None)
     assert out == [1]
     assert (writes.in_use, writes.size) == (0, 8)
 

@@ -109,13 +109,17 @@ async def held(errand: Errand, opened: OpenReplica) -> AsyncGenerator[Grip, None
         wanted = await holding.wanted(opened.shelf, errand.run_id, clock.now())
         async with lock.held(opened.shelf, wanted, clock, holding.is_gone) as mine:
 
+            def check() -> None:
+                still_ours()
+                mine.check(clock.now())
+
             async def confirm() -> None:
                 still_ours()
                 await mine.confirm(clock)
 
-            yield Grip(Writer(errand.task.identity(replica), wanted.epoch), confirm)
-            still_ours()
-            mine.check(clock.now())
+            with opened.store.fence.asking(check):
+                yield Grip(Writer(errand.task.identity(replica), wanted.epoch), confirm)
+            check()
 
 
 async def head_now(one: Looked) -> Head:

@@ -1,6 +1,6 @@
 """Who this process is in a replica's lock, and whether another holder is still alive.
 
-`Tenure` and the commands about one dataset take locks with it. It knows this host; `snapshot.lock` knows
+`Tenure` and the commands about one dataset take locks with it. `state.host` knows this host, `snapshot.lock`
 the document.
 """
 
@@ -15,13 +15,14 @@ from ferryline.model.key import one_line
 from ferryline.snapshot import lock, publish
 from ferryline.snapshot.lock import Lock
 from ferryline.snapshot.shelf import Shelf
+from ferryline.state import host
 
 
 async def wanted(shelf: Shelf, run_id: str, now: datetime) -> Lock:
     """The lock that this process would hold, with an epoch above everything that was there."""
     there = await lock.read(shelf)
     epoch = 1 + max(await _epoch(shelf), there.lock.epoch if there else 0)
-    return Lock(who(), socket.gethostname(), os.getpid(), run_id, epoch, now, now)
+    return Lock(who(), host.name(), os.getpid(), run_id, epoch, now, now)
 
 
 async def _epoch(shelf: Shelf) -> int:
@@ -42,13 +43,5 @@ def who() -> str:
 
 
 def is_gone(there: Lock) -> bool:
-    """Whether a lock's process ran on this host and has died: then nobody is left to wait for."""
-    if there.host != socket.gethostname() or there.process == os.getpid():
-        return False
-    try:
-        os.kill(there.process, 0)
-    except ProcessLookupError:
-        return True
-    except OSError:
-        return False
-    return False
+    """Whether a lock's process ran on this very host and has ended: then nobody is left to wait for."""
+    return host.has_ended(there.host, there.process)

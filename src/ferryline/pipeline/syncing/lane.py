@@ -74,7 +74,6 @@ class Lane:
         self._ends = opening_ends.joined(sharing.source, there.store, run.opening(), *endpoints)
         self.tenure = Tenure(run, task, there, self._ends)
         self.copying = CopyRun(run, self.tenure.confirm)
-        self.copying.still_ours = self.tenure.check
         self.issuing = Issuing(self.tenure, self.copying, self._ends)
 
     # -- looking ----------------------------------------------------------------------------------
@@ -263,7 +262,6 @@ class Lane:
             convoy = convoys.get(turn) or Convoy(self._sharing, turn, [self.traveller()])
             async with contextlib.aclosing(convoy.copies(self.traveller())) as copies:
                 async for copy in copies:
-                    self.tenure.check()
                     if copy.replaces is not None:
                         await self.tenure.withdraw()
                     yield copy

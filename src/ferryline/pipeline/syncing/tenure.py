@@ -1,15 +1,15 @@
 """What a run holds of one replica: the host's lock, the replica's lock, and what was published there before.
 
-`Lane` begins it; every write at the replica goes through it, because only it knows whether the run may
-still write. It copies and publishes nothing.
+`Lane` begins it; the fence around the replica asks it before every attempt to write an object, because only
+it knows whether the run may still write. It copies and publishes nothing.
 """
 
 import contextlib
-from collections.abc import Callable
 from datetime import datetime
 
 from ferryline import errors
 from ferryline.model.entry import Entry
+from ferryline.model.hold import StillOurs, always_ours
 from ferryline.pipeline import ends as opening_ends
 from ferryline.pipeline import probing
 from ferryline.pipeline.dataset import DatasetTask
@@ -21,10 +21,6 @@ from ferryline.snapshot import lock, publish
 from ferryline.snapshot.head import Published
 from ferryline.snapshot.publish import Writer
 from ferryline.snapshot.receipt import Keeping
-
-
-def _nothing() -> None:
-    """No lock is held that could be lost."""
 
 
 class Tenure:
@@ -40,7 +36,7 @@ class Tenure:
         self._closing = contextlib.AsyncExitStack()
         self._held: lock.Held | None = None
         self._withdrawn = False
-        self._still_ours: Callable[[], None] = _nothing
+        self._still_ours: StillOurs = always_ours
         self._sequence: int | None = None
         """That of the head when the run began to look; None where there was none."""
         self.left_locked = False
@@ -53,6 +49,7 @@ class Tenure:
         """
         place = self.there.replica.location.identity
         self._still_ours = self._closing.enter_context(self.run.state.lock(place))
+        self._closing.enter_context(self.there.store.fence.asking(self.check))
         left = await lock.read(self.there.shelf)
         self.left_locked = left is not None and (left.lock.until <= self.now() or holding.is_gone(left.lock))
         seen = await publish.read_head(self.there.shelf)
@@ -134,13 +131,14 @@ class Tenure:
         return self._held is not None
 
     def check(self) -> None:
-        """Raise LockHeld once the replica's lock is no longer ours. Asked before every object is sent."""
+        """Raise LockHeld once the replica's lock is no longer ours. Asked before every attempt to write."""
         self._still_ours()
         if self._held is not None:
             self._held.check(self.now())
 
     async def confirm(self) -> None:
         """The same, asked of the replica itself. Before every delete, and before an upload is ended."""
+        self._still_ours()
         if self._held is not None:
             await self._held.confirm(self.run.around.clock)
 

@@ -1,4 +1,4 @@
-"""The only composer of wrappers: retry outside, then limit, then pace, then the bare store.
+"""The only composer of wrappers: retry outside, then limit, then fence, then pace, then the bare store.
 
 `pipeline` dresses every store here. `Harness` is shared by all stores of a run, so that two stores on
 one endpoint share its windows, its patience and the run's bandwidth.
@@ -8,10 +8,10 @@ import contextlib
 import dataclasses
 import functools
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from ferryline import errors
 from ferryline.clock import Clock
@@ -35,9 +35,13 @@ from ferryline.storage.store import (
     Writing,
     Written,
 )
+from ferryline.storage.wrap.fence import Fence
 from ferryline.storage.wrap.limit import Kind, Windows
 from ferryline.storage.wrap.pace import Pace
 from ferryline.storage.wrap.retry import Patience, Retry, press, within
+from ferryline.storage.wrap.window import Window
+
+R = TypeVar("R")
 
 _REPEATED = frozenset(
     {
@@ -56,6 +60,11 @@ _REPEATED = frozenset(
     }
 )
 """Verbs that only some stores have, and that may be repeated."""
+
+_CHANGING = frozenset(
+    {"delete_version", "delete_marking", "delete_many", "delete_versions", "set_tags", "upload_part_stream"}
+)
+"""Those of them, and others, that change what their first word names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +89,19 @@ class Harness:
 
 
 def dress(store: Store, endpoint: str, harness: Harness) -> "DressedStore":
-    """`store` behind retry, limit and pace. Closing it closes the store."""
+    """`store` behind retry, limit, fence and pace. Closing it closes the store."""
     return DressedStore(store, endpoint, harness)
 
 
 class DressedStore:
-    """A store whose every verb is repeated, bounded and paced. What it does not wrap it passes on."""
+    """A store whose every verb is repeated, bounded, fenced and paced. What it does not wrap it passes on.
+
+    Whoever holds the place says so with `fence.asking`.
+    """
 
     def __init__(self, store: Store, endpoint: str, harness: Harness) -> None:
         self.bare = store
+        self.fence = Fence()
         self._retry = harness.retry(endpoint, store.place)
         self._pace = harness.pace
         windows, place = harness.windows, store.place
@@ -99,9 +112,11 @@ class DressedStore:
 
     def __getattr__(self, name: str) -> Any:
         """Verbs and facts that only some stores have: requests as wrapped as any, the rest as it is."""
-        if name.startswith("_") or name == "bare":
+        if name.startswith("_") or name in ("bare", "fence"):
             raise AttributeError(name)
         found = getattr(self.bare, name)
+        if name in _CHANGING:
+            found = self.fence.around(found)
         if name == "upload_part_stream":
             # A stream that was consumed cannot be sent again: whoever made it begins anew.
             return functools.partial(within, self._write, found)
@@ -229,24 +244,27 @@ class DressedStore:
 
     # -- writing --------------------------------------------------------------------------------
 
+    async def _change(self, window: Window, attempt: Callable[..., Awaitable[R]], *words: object) -> R:
+        return await self._retry.repeat(window, self.fence.around(attempt), *words)
+
     async def write(self, key: bytes, body: Buffer, writing: Writing) -> Written:
         """Write all of `body` under `key`."""
-        return await self._retry.repeat(self._write, self.bare.write, key, body, writing)
+        return await self._change(self._write, self.bare.write, key, body, writing)
 
     async def delete(self, key: bytes, condition: Condition = ALWAYS) -> None:
         """Remove `key`; removing what is not there is success."""
-        await self._retry.repeat(self._other, self.bare.delete, key, condition)
+        await self._change(self._other, self.bare.delete, key, condition)
 
     async def create_upload(self, key: bytes, layout: Layout, writing: Writing) -> Upload:
         """Open an upload. Not repeated where it may have been opened: the caller's intent finds that one."""
-        return await self._retry.repeat(self._write, self._create_once, key, layout, writing)
+        return await self._change(self._write, self._create_once, key, layout, writing)
 
     async def _create_once(self, key: bytes, layout: Layout, writing: Writing) -> Upload:
         return await self.bare.create_upload(key, layout, writing)
 
     async def upload_part(self, upload: Upload, span: Span, body: Buffer, md5: bytes | None = None) -> Part:
         """Send one part; sending it again replaces it."""
-        return await self._retry.repeat(self._write, self.bare.upload_part, upload, span, body, md5)
+        return await self._change(self._write, self.bare.upload_part, upload, span, body, md5)
 
     async def uploaded_parts(self, upload: Upload) -> tuple[Part, ...]:
         """The parts the store has, by number."""
@@ -254,7 +272,7 @@ class DressedStore:
 
     async def complete_upload(self, upload: Upload, completion: Completion) -> Written:
         """Make the object visible as a whole."""
-        return await self._retry.repeat(self._write, self.bare.complete_upload, upload, completion)
+        return await self._change(self._write, self.bare.complete_upload, upload, completion)
 
     async def abort_upload(self, upload: Upload) -> None:
         """Throw the upload away; an unknown upload is success."""
@@ -266,12 +284,12 @@ class DressedStore:
 
     async def copy_from(self, key: bytes, source: CopySource, writing: Writing) -> Written:
         """A server-side copy, where the store can do one."""
-        done: Written = await self._retry.repeat(self._write, self.bare.copy_from, key, source, writing)  # type: ignore[attr-defined]  # a verb that only some stores have
+        done: Written = await self._change(self._write, self.bare.copy_from, key, source, writing)  # type: ignore[attr-defined]  # a verb that only some stores have
         return done
 
     async def copy_part_from(self, upload: Upload, span: Span, source: CopySource) -> Part:
         """A server-side copy of one part, where the store can do one."""
-        done: Part = await self._retry.repeat(self._write, self.bare.copy_part_from, upload, span, source)  # type: ignore[attr-defined]  # a verb that only some stores have
+        done: Part = await self._change(self._write, self.bare.copy_part_from, upload, span, source)  # type: ignore[attr-defined]  # a verb that only some stores have
         return done
 
 
