@@ -90,10 +90,10 @@ def test_a_server_that_cannot_be_reached_ends_every_command_with_4(user, pair, p
 
 
 @pytest.mark.postgresql
-def test_what_one_host_found_out_another_one_knows(user, strict, pair, shared, postgresql):
+def test_what_one_host_did_another_one_knows_and_its_own_servers_stay_its_own(
+    user, strict, pair, shared, postgresql
+):
     assert user.run("copy", *pair, state=shared).code == 0
-    probes = len([one for one in strict.seen if b"/probe/" in one.key])
-    assert probes
     strict.forget()
     for path in sorted((user.folder / ".local").rglob("*"), reverse=True):
         path.unlink() if path.is_file() else path.rmdir()
@@ -102,7 +102,7 @@ def test_what_one_host_found_out_another_one_knows(user, strict, pair, shared, p
     again = user.run("copy", *pair, "--json", state=shared)
 
     assert again.document["files_transferred"] == 1
-    assert not [one for one in strict.seen if b"/probe/" in one.key], "the endpoint was probed already"
+    assert [one for one in strict.seen if b"/probe/" in one.key], "the loopback of another host is another"
     assert len(rows(postgresql, "SELECT * FROM runs")) == 2
     assert rows(postgresql, "SELECT * FROM leases") == []
     documents = json.dumps(rows(postgresql, "SELECT document FROM runs"))
@@ -127,6 +127,23 @@ def test_two_hosts_never_write_to_one_destination(
     assert free.code == 0, free.err
     run = free.document["runs"][0] if command == "sync" else free.document
     assert run["fencing"] == ("conditional" if command == "sync" else "database")
+
+
+@pytest.mark.postgresql
+def test_two_hosts_may_each_write_to_a_folder_of_one_name(user, pair, shared, monkeypatch, tmp_path):
+    destination = f"file://{user.folder}/scratch/"
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr("socket.gethostname", lambda: "another-host")
+        other = open_state(tmp_path / "other-host", SystemClock(), shared)
+        held = other.lock(destination)
+        held.__enter__()
+    try:
+        said = user.run("copy", pair[0], f"{user.folder}/scratch", "--json", state=shared)
+    finally:
+        held.__exit__(None, None, None)
+
+    assert said.code == 0, said.err
+    assert said.document["fencing"] == "local"
 
 
 @pytest.mark.postgresql

@@ -49,14 +49,17 @@ _GIVE_BACK = "DELETE FROM leases WHERE place = :place AND token = :token"
 
 
 class Lease:
-    """A lease that is ours. `check` before every write; `renew` is called by a thread of its own."""
+    """A lease that is ours. `check` before every write; `renew` is called by a thread of its own.
+
+    That on a folder is this host's: hosts have folders of one name, and seldom the same one.
+    """
 
     def __init__(self, database: Database, what: str, me: Holder, clock: Clock) -> None:
         self._database = database
         self._what = what
         self._me = me
         self._clock = clock
-        self._place = identity.hash_of(what)
+        self._place = identity.hash_of(me.host, what) if identity.is_file(what) else identity.hash_of(what)
         self._token = secrets.token_hex(16)
         self._until: tuple[float, datetime] = (0.0, clock.now())
         self._lost = ""

@@ -64,6 +64,17 @@ def test_another_destination_is_free(database, clock):
     lease.Lease(database, "s3://elsewhere/", ELSEWHERE, clock).take()
 
 
+def test_a_folder_is_another_one_on_every_host(database, clock):
+    def at(host):
+        return lease.Lease(database, "file:///scratch/data/", replace(ELSEWHERE, host=host), clock)
+
+    at("one").take()
+    at("another").take()
+
+    with pytest.raises(errors.LockHeld, match="holds file:///scratch/data/: process 4711 on one"):
+        at("one").take()
+
+
 def test_what_is_given_back_can_be_taken(database, clock):
     first = one(database, clock)
     first.take()
@@ -143,7 +154,7 @@ def test_a_process_of_this_host_that_lives_does(database, clock):
 def test_two_folders_of_two_hosts_meet_in_the_database(postgresql, tmp_path):
     here = open_state(tmp_path / "here", StillClock(), postgresql)
     there = open_state(tmp_path / "there", StillClock(), postgresql)
-    assert here.is_shared
+    assert here.keeps_one_writer("s3://there/")
 
     with here.lock("s3://a/") as still_ours:
         still_ours()
