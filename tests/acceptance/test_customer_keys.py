@@ -185,6 +185,23 @@ def test_both_ends_may_have_keys_of_their_own(world, user, monkeypatch):
     assert there == {base64.b64encode(hashlib.md5(OTHER).digest()).decode()}
 
 
+@pytest.mark.parametrize("other", [KEY, OTHER])
+@pytest.mark.parametrize("command", [COPY, ("sync", NAME, "--json")])
+def test_with_keys_at_both_ends_a_second_run_sends_nothing(world, user, monkeypatch, other, command):
+    """Under one key both ETags may be equal, and are no digests."""
+    monkeypatch.setenv("OTHER_KEY", base64.b64encode(other).decode())
+    fill(world)
+    declare(user, world, there={"sse_customer_key": "${env:OTHER_KEY}"})
+    assert user.run(*command).code == 0
+    world.forget()
+
+    said = user.run(*command)
+
+    assert said.code == 0, said.err
+    assert world.count("PutObject", "CreateMultipartUpload", "DeleteObject") == 0
+    assert not [one for one in world.requests("GetObject") if one.bucket == "source"]
+
+
 @pytest.mark.parametrize("ends", [{"source": WITH_KEY}, {"source": None, "there": WITH_KEY}])
 def test_no_endpoint_copies_by_itself_where_a_key_is_at_work(world, user, ends):
     user.server_side = True
