@@ -8,6 +8,7 @@ import json
 import pytest
 
 from ferryline.testing.strict import BucketSettings, Put, StrictServer
+from ferryline.testing.strict.fault import Fault, Status
 from tests.datasets import NAME, own, read_whole, s3, write_policy
 
 MIB = 1024 * 1024
@@ -224,6 +225,43 @@ def test_an_object_in_the_open_is_read_where_the_location_has_a_key(world, user)
 
     assert said.code == 0, said.err
     assert said.document["files_verified"] == 4
+
+
+@pytest.mark.parametrize(
+    ("operation", "struck"),
+    [("GetObject", "data/3"), ("GetObject", "data/large"), ("UploadPart", "data/large")],
+)
+def test_a_passing_400_under_a_key_is_passing(world, user, hasty, operation, struck):
+    fill(world, **{"data/3": b"x" * 900, "data/large": b"x" * (11 * MIB)})
+    declare(user, world, there=WITH_KEY)
+    fault = world.arm(Fault(operation, Status("RequestTimeout", status=400), key=struck))
+
+    said = user.run(*COPY)
+
+    assert fault.fired == 1, said
+    assert said.code == 0, said.document["failures"]
+    assert said.document["files_verified"] == 2
+
+
+def test_a_lasting_400_under_a_key_is_told_as_it_was_said(world, user, hasty):
+    fill(world, **{"data/3": b"x" * 900})
+    declare(user, world)
+    fault = world.arm(
+        Fault(
+            "GetObject",
+            Status("InvalidArgument", status=400, message="not like this"),
+            key="data/3",
+            nth=2,
+            times=None,
+        )
+    )
+
+    said = user.run(*COPY)
+
+    assert fault.fired == 1, "after the probe, and was not asked without the key"
+    (failure,) = said.document["failures"]
+    assert failure["kind"] != "customer-key"
+    assert "not like this" in failure["message"]
 
 
 def test_another_key_than_the_objects_is_a_failure_of_that_object(world, user):
