@@ -287,6 +287,44 @@ def test_other_urls_are_refused_without_their_secrets(user, pair, text):
     assert HIDDEN not in said.err
 
 
+UNREADABLE = {
+    "a port that is a word": (f"127.0.0.1:{HIDDEN}/d", 2, "postgresql+psycopg://USER@HOST/DATABASE"),
+    "half an address": (f"[::1/{HIDDEN}", 2, "postgresql+psycopg://USER@HOST/DATABASE"),
+    "a password with @": (f"{HIDDEN}@127.0.0.1:1/d", 2, "percent-encode the password"),
+    "a password with @ and :": (f"x:{HIDDEN}@127.0.0.1:1/d", 2, "percent-encode the password"),
+    "a password with @ and /": (f"x/{HIDDEN}@127.0.0.1:1/d", 2, "percent-encode the password"),
+    "a password with @ and ?": (f"{HIDDEN}?x@127.0.0.1:1/d", 2, "percent-encode the password"),
+    "ports of other hosts": (
+        f"h/d?host=a:1,b:2&port=1,2,{HIDDEN}",
+        2,
+        "postgresql+psycopg://USER@HOST/DATABASE",
+    ),
+    "an option that is none": (f"127.0.0.1:1/d?{HIDDEN}={HIDDEN}", 4, "as its URL asks"),
+    "a value that is none": (f"127.0.0.1:1/d?sslmode={HIDDEN}", 4, "as its URL asks"),
+    "a time that is none": (f"127.0.0.1:1/d?connect_timeout={HIDDEN}", 4, "as its URL asks"),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_what_is_wrong_in_a_servers_url_is_said_without_it(user, pair, name):
+    rest, code, words = UNREADABLE[name]
+
+    said = user.run("copy", *pair, state=f"postgresql://u:{HIDDEN}@{rest}")
+
+    assert said.code == code, said.err
+    assert words in said.err
+    assert HIDDEN not in said.out + said.err
+
+
+@pytest.mark.postgresql
+def test_what_a_server_says_of_a_connection_is_told_by_its_code_where_the_url_has_a_query(user, pair, shared):
+    said = user.run("copy", *pair, state=f"{shared}?dbname={HIDDEN}")
+
+    assert said.code == 4, said.err
+    assert "SQLSTATE 3D000" in said.err or "as its URL asks" in said.err
+    assert HIDDEN not in said.err
+
+
 SERVER = f"postgresql+psycopg://u:{HIDDEN}@h/d"
 
 

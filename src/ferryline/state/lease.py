@@ -29,6 +29,9 @@ begin."""
 
 RENEW_SECONDS = 20.0
 
+LAST_RENEWAL_SECONDS = 45.0
+"""How long a renewal under way is waited for when the run has ended; one that comes later finds no lease."""
+
 _TAKE = (
     "INSERT INTO leases (place, token, host, pid, run_id, since, until_ms) "
     "VALUES (:place, :token, :host, :pid, :run_id, :since, "
@@ -158,7 +161,7 @@ def held(lease: Lease) -> Iterator[Lease]:
         yield lease
     finally:
         over.set()
-        renewing.join()
+        renewing.join(LAST_RENEWAL_SECONDS)
         # A connection may be lost at that very moment. What cannot be given back counts no longer when its
         # time is over, or when this process has ended.
         try:

@@ -3,12 +3,13 @@
 import os
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 
 import pytest
 
 from ferryline import errors
-from ferryline.state import lease, open_state
+from ferryline.state import lease, open_state, server
 from ferryline.state.lock import Holder
 from ferryline.state.server import ServerDatabase
 from tests.unit.state.ground import StillClock
@@ -165,6 +166,31 @@ def test_two_folders_of_two_hosts_meet_in_the_database(postgresql, tmp_path):
 
     with there.lock("s3://a/"):
         pass
+
+
+def test_a_run_ends_although_somebody_holds_the_leases_row(database, clock, postgresql, monkeypatch):
+    import psycopg
+
+    monkeypatch.setattr(lease, "RENEW_SECONDS", 0.01)
+    monkeypatch.setattr(server, "STATEMENT_SECONDS", 0.2)
+    held, asked, ended = one(database, clock), threading.Event(), threading.Event()
+
+    def renew(_was=held.renew):
+        asked.set()
+        _was()
+
+    monkeypatch.setattr(held, "renew", renew)
+
+    def run(other):
+        with lease.held(held):
+            other.execute("SELECT * FROM leases FOR UPDATE")
+            asked.clear()
+            asked.wait()
+        ended.set()
+
+    with psycopg.connect(postgresql) as other:
+        threading.Thread(target=run, args=(other,), daemon=True).start()
+        assert ended.wait(60), "neither the renewal nor the giving back came to an end"
 
 
 def test_a_renewal_that_fails_is_tried_again_until_nobody_believes_in_it(database, clock, monkeypatch):
