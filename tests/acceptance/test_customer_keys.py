@@ -8,6 +8,7 @@ import json
 import pytest
 
 from ferryline.testing.strict import BucketSettings, Put, StrictServer
+from ferryline.testing.strict.fault import Fault, Status
 from tests.datasets import NAME, own, read_whole, s3, write_policy
 
 MIB = 1024 * 1024
@@ -185,6 +186,23 @@ def test_both_ends_may_have_keys_of_their_own(world, user, monkeypatch):
     assert there == {base64.b64encode(hashlib.md5(OTHER).digest()).decode()}
 
 
+@pytest.mark.parametrize("other", [KEY, OTHER])
+@pytest.mark.parametrize("command", [COPY, ("sync", NAME, "--json")])
+def test_with_keys_at_both_ends_a_second_run_sends_nothing(world, user, monkeypatch, other, command):
+    """Under one key both ETags may be equal, and are no digests."""
+    monkeypatch.setenv("OTHER_KEY", base64.b64encode(other).decode())
+    fill(world)
+    declare(user, world, there={"sse_customer_key": "${env:OTHER_KEY}"})
+    assert user.run(*command).code == 0
+    world.forget()
+
+    said = user.run(*command)
+
+    assert said.code == 0, said.err
+    assert world.count("PutObject", "CreateMultipartUpload", "DeleteObject") == 0
+    assert not [one for one in world.requests("GetObject") if one.bucket == "source"]
+
+
 @pytest.mark.parametrize("ends", [{"source": WITH_KEY}, {"source": None, "there": WITH_KEY}])
 def test_no_endpoint_copies_by_itself_where_a_key_is_at_work(world, user, ends):
     user.server_side = True
@@ -207,6 +225,43 @@ def test_an_object_in_the_open_is_read_where_the_location_has_a_key(world, user)
 
     assert said.code == 0, said.err
     assert said.document["files_verified"] == 4
+
+
+@pytest.mark.parametrize(
+    ("operation", "struck"),
+    [("GetObject", "data/3"), ("GetObject", "data/large"), ("UploadPart", "data/large")],
+)
+def test_a_passing_400_under_a_key_is_passing(world, user, hasty, operation, struck):
+    fill(world, **{"data/3": b"x" * 900, "data/large": b"x" * (11 * MIB)})
+    declare(user, world, there=WITH_KEY)
+    fault = world.arm(Fault(operation, Status("RequestTimeout", status=400), key=struck))
+
+    said = user.run(*COPY)
+
+    assert fault.fired == 1, said
+    assert said.code == 0, said.document["failures"]
+    assert said.document["files_verified"] == 2
+
+
+def test_a_lasting_400_under_a_key_is_told_as_it_was_said(world, user, hasty):
+    fill(world, **{"data/3": b"x" * 900})
+    declare(user, world)
+    fault = world.arm(
+        Fault(
+            "GetObject",
+            Status("InvalidArgument", status=400, message="not like this"),
+            key="data/3",
+            nth=2,
+            times=None,
+        )
+    )
+
+    said = user.run(*COPY)
+
+    assert fault.fired == 1, "after the probe, and was not asked without the key"
+    (failure,) = said.document["failures"]
+    assert failure["kind"] != "customer-key"
+    assert "not like this" in failure["message"]
 
 
 def test_another_key_than_the_objects_is_a_failure_of_that_object(world, user):

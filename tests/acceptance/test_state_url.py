@@ -90,10 +90,10 @@ def test_a_server_that_cannot_be_reached_ends_every_command_with_4(user, pair, p
 
 
 @pytest.mark.postgresql
-def test_what_one_host_found_out_another_one_knows(user, strict, pair, shared, postgresql):
+def test_what_one_host_did_another_one_knows_and_its_own_servers_stay_its_own(
+    user, strict, pair, shared, postgresql
+):
     assert user.run("copy", *pair, state=shared).code == 0
-    probes = len([one for one in strict.seen if b"/probe/" in one.key])
-    assert probes
     strict.forget()
     for path in sorted((user.folder / ".local").rglob("*"), reverse=True):
         path.unlink() if path.is_file() else path.rmdir()
@@ -102,7 +102,7 @@ def test_what_one_host_found_out_another_one_knows(user, strict, pair, shared, p
     again = user.run("copy", *pair, "--json", state=shared)
 
     assert again.document["files_transferred"] == 1
-    assert not [one for one in strict.seen if b"/probe/" in one.key], "the endpoint was probed already"
+    assert [one for one in strict.seen if b"/probe/" in one.key], "the loopback of another host is another"
     assert len(rows(postgresql, "SELECT * FROM runs")) == 2
     assert rows(postgresql, "SELECT * FROM leases") == []
     documents = json.dumps(rows(postgresql, "SELECT document FROM runs"))
@@ -127,6 +127,23 @@ def test_two_hosts_never_write_to_one_destination(
     assert free.code == 0, free.err
     run = free.document["runs"][0] if command == "sync" else free.document
     assert run["fencing"] == ("conditional" if command == "sync" else "database")
+
+
+@pytest.mark.postgresql
+def test_two_hosts_may_each_write_to_a_folder_of_one_name(user, pair, shared, monkeypatch, tmp_path):
+    destination = f"file://{user.folder}/scratch/"
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr("socket.gethostname", lambda: "another-host")
+        other = open_state(tmp_path / "other-host", SystemClock(), shared)
+        held = other.lock(destination)
+        held.__enter__()
+    try:
+        said = user.run("copy", pair[0], f"{user.folder}/scratch", "--json", state=shared)
+    finally:
+        held.__exit__(None, None, None)
+
+    assert said.code == 0, said.err
+    assert said.document["fencing"] == "local"
 
 
 @pytest.mark.postgresql
@@ -267,6 +284,44 @@ def test_other_urls_are_refused_without_their_secrets(user, pair, text):
 
     assert said.code == 2
     assert "postgresql+psycopg://USER@HOST/DATABASE" in said.err
+    assert HIDDEN not in said.err
+
+
+UNREADABLE = {
+    "a port that is a word": (f"127.0.0.1:{HIDDEN}/d", 2, "postgresql+psycopg://USER@HOST/DATABASE"),
+    "half an address": (f"[::1/{HIDDEN}", 2, "postgresql+psycopg://USER@HOST/DATABASE"),
+    "a password with @": (f"{HIDDEN}@127.0.0.1:1/d", 2, "percent-encode the password"),
+    "a password with @ and :": (f"x:{HIDDEN}@127.0.0.1:1/d", 2, "percent-encode the password"),
+    "a password with @ and /": (f"x/{HIDDEN}@127.0.0.1:1/d", 2, "percent-encode the password"),
+    "a password with @ and ?": (f"{HIDDEN}?x@127.0.0.1:1/d", 2, "percent-encode the password"),
+    "ports of other hosts": (
+        f"h/d?host=a:1,b:2&port=1,2,{HIDDEN}",
+        2,
+        "postgresql+psycopg://USER@HOST/DATABASE",
+    ),
+    "an option that is none": (f"127.0.0.1:1/d?{HIDDEN}={HIDDEN}", 4, "as its URL asks"),
+    "a value that is none": (f"127.0.0.1:1/d?sslmode={HIDDEN}", 4, "as its URL asks"),
+    "a time that is none": (f"127.0.0.1:1/d?connect_timeout={HIDDEN}", 4, "as its URL asks"),
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_what_is_wrong_in_a_servers_url_is_said_without_it(user, pair, name):
+    rest, code, words = UNREADABLE[name]
+
+    said = user.run("copy", *pair, state=f"postgresql://u:{HIDDEN}@{rest}")
+
+    assert said.code == code, said.err
+    assert words in said.err
+    assert HIDDEN not in said.out + said.err
+
+
+@pytest.mark.postgresql
+def test_what_a_server_says_of_a_connection_is_told_by_its_code_where_the_url_has_a_query(user, pair, shared):
+    said = user.run("copy", *pair, state=f"{shared}?dbname={HIDDEN}")
+
+    assert said.code == 4, said.err
+    assert "SQLSTATE 3D000" in said.err or "as its URL asks" in said.err
     assert HIDDEN not in said.err
 
 

@@ -169,7 +169,8 @@ class Run:
     @property
     def fencing(self) -> str:
         """How one writer is kept where the endpoint compares nothing."""
-        return FENCING_DATABASE if self.state.is_shared else FENCING_LOCAL
+        kept = self.state.keeps_one_writer(self.task.destinations[0].identity)
+        return FENCING_DATABASE if kept else FENCING_LOCAL
 
     def destination(self, consistency: Consistency) -> DestinationFacts:
         """What the run came to at its destination, so far."""

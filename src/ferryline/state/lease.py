@@ -27,6 +27,9 @@ begin."""
 
 RENEW_SECONDS = 20.0
 
+LAST_RENEWAL_SECONDS = 45.0
+"""How long a renewal under way is waited for when the run has ended; one that comes later finds no lease."""
+
 _TAKE = (
     "INSERT INTO leases (place, token, host, pid, run_id, since, until_ms) "
     "VALUES (:place, :token, :host, :pid, :run_id, :since, "
@@ -47,14 +50,17 @@ _GIVE_BACK = "DELETE FROM leases WHERE place = :place AND token = :token"
 
 
 class Lease:
-    """A lease that is ours. `check` before every write; `renew` is called by a thread of its own."""
+    """A lease that is ours. `check` before every write; `renew` is called by a thread of its own.
+
+    That on a folder is this host's: hosts have folders of one name, and seldom the same one.
+    """
 
     def __init__(self, database: Database, what: str, me: Holder, clock: Clock) -> None:
         self._database = database
         self._what = what
         self._me = me
         self._clock = clock
-        self._place = identity.hash_of(what)
+        self._place = identity.hash_of(me.host, what) if identity.is_file(what) else identity.hash_of(what)
         self._token = secrets.token_hex(16)
         self._until: tuple[float, datetime] = (0.0, clock.now())
         self._lost = ""
@@ -153,7 +159,7 @@ def held(lease: Lease) -> Iterator[Lease]:
         yield lease
     finally:
         over.set()
-        renewing.join()
+        renewing.join(LAST_RENEWAL_SECONDS)
         # A connection may be lost at that very moment. What cannot be given back counts no longer when its
         # time is over, or when this process has ended.
         try:

@@ -1,9 +1,9 @@
 """The state folder, opened: the one value through which other rooms remember.
 
 With a database server the runs, what endpoints honour and the leases are shared by all hosts that name it;
-ledgers, and what speaks of them or of this host's disks, stay in the folder. What costs time to load
-(SQLAlchemy, for PostgreSQL only) is loaded when it is first needed, and nothing is written before there is
-something to remember: looking makes an empty folder at most.
+ledgers, and what speaks of them, of this host's disks or of servers on it, stay in the folder. What costs
+time to load (SQLAlchemy, for PostgreSQL only) is loaded when it is first needed, and nothing is written
+before there is something to remember: looking makes an empty folder at most.
 """
 
 import contextlib
@@ -49,17 +49,17 @@ class State:
     ) -> None:
         """Nothing to give back: files and connections are opened for one use each."""
 
-    @property
-    def is_shared(self) -> bool:
-        """Whether hosts share it, so that one writer is kept among all of them."""
-        return self._shared is not None
+    def keeps_one_writer(self, destination: str) -> bool:
+        """Whether one writer is kept at a destination among all hosts that share the state."""
+        return self._shared is not None and not identity.is_file(destination)
 
     @contextlib.contextmanager
     def lock(self, destination: str) -> Iterator[StillOurs]:
         """Hold a destination for a `with`: on this host, and among all that share the database.
 
-        What it gives is to be called before every write: it raises LockHeld once the lock is lost. Raises
-        LockHeld at once, naming who has it.
+        A folder is another one on every host, so there the lease keeps this host's runs apart only. What it
+        gives is to be called before every write: it raises LockHeld once the lock is lost. Raises LockHeld
+        at once, naming who has it.
         """
         me = self._me()
         with self.lock_on_host(destination):
@@ -89,29 +89,33 @@ class State:
 
     def capabilities(self, endpoint: str) -> str | None:
         """What a probe of the last week saw, as it was given, or None."""
-        return self._endpoints.capabilities(endpoint)
+        return self._endpoints(endpoint).capabilities(endpoint)
 
     def remember(self, endpoint: str, capabilities: str) -> None:
         """Keep what a probe saw."""
-        self._endpoints.remember(endpoint, capabilities)
+        self._endpoints(endpoint).remember(endpoint, capabilities)
 
     def mount(self, place: str) -> str | None:
         """The identity that a file location's root had in the last run, or None."""
-        return self._mounts.mount(place)
+        return self._own.mount(place)
 
     def remember_mount(self, place: str, seen: str) -> None:
         """Keep the identity of a file location's root."""
-        self._mounts.remember_mount(place, seen)
+        self._own.remember_mount(place, seen)
+
+    def _endpoints(self, endpoint: str) -> "Places":
+        """Where an endpoint is remembered. At a loopback address another server answers on every host."""
+        return self._own if identity.is_loopback(endpoint) else self._common
 
     @cached_property
-    def _endpoints(self) -> "Places":
+    def _common(self) -> "Places":
         from ferryline.state.places import Places
 
         return Places(self._database, self._clock)
 
     @cached_property
-    def _mounts(self) -> "Places":
-        """This host's own disks, and what the ledgers in its folder agree with: never shared."""
+    def _own(self) -> "Places":
+        """This host's own disks and servers, and what the ledgers in its folder agree with: never shared."""
         from ferryline.state.places import Places
 
         return Places(self._file, self._clock)

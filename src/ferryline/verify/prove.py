@@ -18,6 +18,7 @@ from ferryline.model.entry import Entry, Stat, Token
 from ferryline.model.finding import Finding, Match
 from ferryline.model.outcome import Transferred
 from ferryline.model.pair import Both
+from ferryline.storage.capabilities import Support
 from ferryline.verify import audit, reading, trouble
 from ferryline.verify.checking import Checking, End, ListedEnd
 from ferryline.verify.gathering import Gathering, gathered, side_by_side
@@ -30,6 +31,7 @@ BATCH_SECONDS = 5.0
 BATCHES_MAX = 2
 LOOKS_MAX = 3
 
+_CONTRADICTED = frozenset({Support.IGNORED, Support.UNSUPPORTED})
 _PLAIN_ENCRYPTION = frozenset({None, "AES256"})
 
 
@@ -119,14 +121,23 @@ class _Prover:
         if done.proof is Evidence.SERVER_COPY:
             return None  # equal ETags of a server-side copy prove nothing: the ledger must know its token
         etag = there.token.etag if there is not None else done.etag
-        if done.action.replaces is None and (
-            digest.compare_etags(done.source.token.etag, etag) is Comparison.EQUAL
+        if (
+            done.action.replaces is None
+            and self._believes_etags
+            and digest.compare_etags(done.source.token.etag, etag) is Comparison.EQUAL
         ):
             # Nothing to remember: the next listing shows equal ETags on both sides.
             if there is None:
                 there = Entry(self._name(done), done.source.size_bytes, Token(etag, 0))
             return Match(done.source, there, done.proof, done.digest)
         return None
+
+    @property
+    def _believes_etags(self) -> bool:
+        """Whether the next run will take equal ETags for equal bytes: not where a probe showed, as it does
+        under customer keys, that they are no digests. Then the ledger must know the listed state."""
+        ends = self._source, self._destination
+        return not any(end.capabilities.etag_is_md5 in _CONTRADICTED for end in ends)
 
     def _can_look_after(self, problem: errors.FerrylineError) -> bool:
         """Whether what stopped the arrivals leaves the destination there to be asked."""

@@ -4,12 +4,13 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 
 import pytest
 
 from ferryline import errors
-from ferryline.state import host, lease, open_state
+from ferryline.state import host, lease, open_state, server
 from ferryline.state.lock import Holder
 from ferryline.state.server import ServerDatabase
 from tests.unit.state.ground import StillClock
@@ -63,6 +64,17 @@ def test_another_destination_is_free(database, clock):
     one(database, clock).take()
 
     lease.Lease(database, "s3://elsewhere/", ELSEWHERE, clock).take()
+
+
+def test_a_folder_is_another_one_on_every_host(database, clock):
+    def at(host):
+        return lease.Lease(database, "file:///scratch/data/", replace(ELSEWHERE, host=host), clock)
+
+    at("one").take()
+    at("another").take()
+
+    with pytest.raises(errors.LockHeld, match="holds file:///scratch/data/: process 4711 on one"):
+        at("one").take()
 
 
 def test_what_is_given_back_can_be_taken(database, clock):
@@ -155,7 +167,7 @@ def test_a_process_of_this_host_that_lives_does(database, clock):
 def test_two_folders_of_two_hosts_meet_in_the_database(postgresql, tmp_path):
     here = open_state(tmp_path / "here", StillClock(), postgresql)
     there = open_state(tmp_path / "there", StillClock(), postgresql)
-    assert here.is_shared
+    assert here.keeps_one_writer("s3://there/")
 
     with here.lock("s3://a/") as still_ours:
         still_ours()
@@ -166,6 +178,31 @@ def test_two_folders_of_two_hosts_meet_in_the_database(postgresql, tmp_path):
 
     with there.lock("s3://a/"):
         pass
+
+
+def test_a_run_ends_although_somebody_holds_the_leases_row(database, clock, postgresql, monkeypatch):
+    import psycopg
+
+    monkeypatch.setattr(lease, "RENEW_SECONDS", 0.01)
+    monkeypatch.setattr(server, "STATEMENT_SECONDS", 0.2)
+    held, asked, ended = one(database, clock), threading.Event(), threading.Event()
+
+    def renew(_was=held.renew):
+        asked.set()
+        _was()
+
+    monkeypatch.setattr(held, "renew", renew)
+
+    def run(other):
+        with lease.held(held):
+            other.execute("SELECT * FROM leases FOR UPDATE")
+            asked.clear()
+            asked.wait()
+        ended.set()
+
+    with psycopg.connect(postgresql) as other:
+        threading.Thread(target=run, args=(other,), daemon=True).start()
+        assert ended.wait(60), "neither the renewal nor the giving back came to an end"
 
 
 def test_a_renewal_that_fails_is_tried_again_until_nobody_believes_in_it(database, clock, monkeypatch):

@@ -29,6 +29,37 @@ def test_facts_are_remembered_across_openings(postgresql, tmp_path):
         assert state.mount("p") == "disk 2"
 
 
+LOOPBACK = [
+    "http://127.0.0.1:9000|train",
+    "https://127.8.9.1:9000|train",
+    "http://127.1|train",
+    "http://[::1]:9000|train",
+    "http://[::ffff:127.0.0.1]:9000|train",
+    "http://LOCALHOST:9000|train (SSE-C)",
+    "http://s3.localhost.|train",
+    "http://0.0.0.0:9000|train",
+]
+
+
+@pytest.mark.parametrize("endpoint", LOOPBACK)
+def test_what_a_server_on_one_host_honours_is_no_other_hosts_to_believe(postgresql, tmp_path, endpoint):
+    with open_state(tmp_path / "one", StillClock(), postgresql) as state:
+        state.remember(endpoint, "honours everything")
+        assert state.capabilities(endpoint) == "honours everything"
+    with open_state(tmp_path / "another", StillClock(), postgresql) as state:
+        assert state.capabilities(endpoint) is None
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["https://s3.example|train", "http://10.0.0.1:9000|train", "http://[fd00::1]|train", "aws|b"]
+)
+def test_what_a_server_of_all_hosts_honours_is_told_to_all(postgresql, tmp_path, endpoint):
+    with open_state(tmp_path / "one", StillClock(), postgresql) as state:
+        state.remember(endpoint, "honours everything")
+    with open_state(tmp_path / "another", StillClock(), postgresql) as state:
+        assert state.capabilities(endpoint) == "honours everything"
+
+
 def test_the_schema_is_what_the_migrations_make(postgresql, tmp_path):
     import sqlalchemy as sql
     from alembic.autogenerate import compare_metadata

@@ -95,7 +95,7 @@ class Client:
             if 200 <= answer.status < 300:
                 return answer
             if await repair(call, answer):
-                answer = await self._attempt(call)
+                answer = _telling(call, answer, await self._attempt(call))
         if 200 <= answer.status < 300:
             return answer
         return self.refuse(call, answer)
@@ -104,11 +104,13 @@ class Client:
     async def stream(self, call: Call) -> AsyncIterator[tuple[Answer, AsyncIterator[bytes]]]:
         """The same with a body in pieces; pieces raise RetryLater when the body breaks off."""
         repairs = iter((self._repaired, self._without_key))
+        before: Answer | None = None
         while True:
             async with self._attempt_stream(call) as (answer, pieces):
                 if 200 <= answer.status < 300:
                     yield answer, pieces
                     return
+            before = answer = _telling(call, before or answer, answer)
             for repair in repairs:
                 if await repair(call, answer):
                     break
@@ -334,9 +336,9 @@ class Client:
 
     async def _without_key(self, call: Call, answer: Answer) -> bool:
         """Whether to look without the customer key: S3 refuses one for an object that was written without."""
-        if answer.status != 400 or call.keyless or call.operation not in customer_key.READS:
+        if call.keyless or not self._customer_key or answer.status != 400:
             return False
-        call.keyless = bool(self._customer_key)
+        call.keyless = customer_key.may_be_needless(call.operation, refusal.read_refusal(answer))
         return call.keyless
 
     async def _find_region(self, hinted: str) -> bool:
@@ -382,6 +384,11 @@ class Client:
         self._region_wanted = False
         self.region_source = "resolved"
         return region
+
+
+def _telling(call: Call, before: Answer, answer: Answer) -> Answer:
+    """Which of two answers tells what is wrong: without the key that an object needs, 400 tells nothing."""
+    return before if call.keyless and answer.status == 400 else answer
 
 
 def _common_headers(location: S3Location) -> sign.Headers:

@@ -68,12 +68,20 @@ def headers_of(location: S3Location, resolve: Callable[[str], str]) -> sign.Head
     ]
 
 
+def may_be_needless(operation: str, refusal: Refusal) -> bool:
+    """Whether a 400 to a read with the key may mean that the object was written without one."""
+    if operation not in READS:
+        return False
+    said_nothing = not refusal.message and (not refusal.code or refusal.code == "InvalidRequest")
+    return _is_about_keys(refusal) or (said_nothing and (operation == "HeadObject" or bool(refusal.code)))
+
+
 def refused(asked: Asked, refusal: Refusal) -> errors.FerrylineError | None:
     """What a refusal means where it is about a customer key, else None."""
     if asked.operation not in READS or asked.key is None:
         return None
     said = ": ".join(part for part in (refusal.code, refusal.message) if part)
-    about_keys = refusal.status == 400 and _ABOUT_KEYS.search(refusal.message) is not None
+    about_keys = _is_about_keys(refusal)
     silent = refusal.status == 400 and not refusal.code and asked.operation == "HeadObject"
     if about_keys:
         what = "the object is encrypted under a customer key (SSE-C)"
@@ -98,3 +106,7 @@ def refused(asked: Asked, refusal: Refusal) -> errors.FerrylineError | None:
         place=asked.place,
         kind=KIND,
     )
+
+
+def _is_about_keys(refusal: Refusal) -> bool:
+    return refusal.status == 400 and _ABOUT_KEYS.search(refusal.message) is not None
