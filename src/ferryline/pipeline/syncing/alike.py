@@ -3,12 +3,12 @@
 `DrivenLane` asks what differed before and what still does. Memory holds a batch of each range.
 """
 
-import asyncio
 import heapq
 import itertools
 from collections.abc import AsyncGenerator, Iterator
 from typing import TypeVar
 
+from ferryline.clock import Clock
 from ferryline.model.action import Copy
 from ferryline.pipeline.syncing.itinerary import BATCH_ROWS, Itinerary, Turn
 
@@ -46,8 +46,8 @@ def batches(items: Iterator[Item]) -> Iterator[list[Item]]:
         yield batch
 
 
-async def yielding(batches: Iterator[list[Item]]) -> AsyncGenerator[list[Item], None]:
+async def yielding(batches: Iterator[list[Item]], clock: Clock) -> AsyncGenerator[list[Item], None]:
     """The same, letting others work between them: locks have to be renewed meanwhile."""
     for batch in batches:
         yield batch
-        await asyncio.sleep(0)
+        await clock.sleep(0)

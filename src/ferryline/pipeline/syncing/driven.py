@@ -46,6 +46,7 @@ class DrivenLane(Lane):
         self._carried = self._barred = False
         self._refused: Itinerary | None = None
         self._untold = Untold(run.state.folder)
+        self._clock = run.around.clock
         self._tells = False
         self.copying.tally.emit = self._tell_later
 
@@ -253,7 +254,7 @@ class DrivenLane(Lane):
             self.copying.tally.counts,
             alike.batches(alike.beside(alike.every(found), alike.every(planned))),
         )
-        async for batch in alike.yielding(batches):
+        async for batch in alike.yielding(batches, self._clock):
             for copy, was_planned in batch:
                 if self._unproven and copy.reason is Reason.UNKNOWN:
                     counts.transferred += was_planned
@@ -271,7 +272,7 @@ class DrivenLane(Lane):
         ledger = self.run.ledger()
         refused = (self._refused,) if self._refused is not None else ()
         left = alike.without(alike.every(planned), alike.every(self._itinerary, *refused))
-        async for copies in alike.yielding(alike.batches(left)):
+        async for copies in alike.yielding(alike.batches(left), self._clock):
             for row in ledger.held(one.key for one in copies).to_pylist():
                 if row["evidence"] == DISTRUSTED:
                     continue
@@ -298,7 +299,7 @@ class DrivenLane(Lane):
         if done is not None and not done.succeeded:
             self._ended_badly(done)
         reasons = {one.key: one.message for one in done.failed} if done is not None else {}
-        async for copies in alike.yielding(alike.batches(alike.every(self._itinerary))):
+        async for copies in alike.yielding(alike.batches(alike.every(self._itinerary)), self._clock):
             for copy in copies:
                 self.copying.tally.failed(self._failure(copy, reasons.get(copy.key)))
         self._itinerary.close()
