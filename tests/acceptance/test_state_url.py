@@ -8,7 +8,7 @@ import pytest
 from ferryline.clock import SystemClock
 from ferryline.config import environment
 from ferryline.state import open_state
-from ferryline.testing.strict import Put
+from ferryline.testing.strict import Lie, Put
 from tests.commanding import url
 from tests.conftest import free_port
 from tests.datasets import NAME, s3, write_policy
@@ -217,6 +217,22 @@ def test_an_upload_whose_lease_was_lost_meanwhile_is_not_completed(
     assert said.code == 6, said.err
     assert not [one for one in strict.requests("CompleteMultipartUpload") if one.key == b"data/large"]
     assert strict.bucket("destination").get("data/large") is None
+
+
+@pytest.mark.postgresql
+def test_where_the_endpoint_compares_nothing_a_tag_says_that_the_database_kept_one_writer(
+    user, strict, policy, shared
+):
+    strict.lie(Lie.IGNORES_WRITE_PRECONDITIONS, Lie.IGNORES_COMPLETE_PRECONDITIONS)
+    snapshot = user.run("sync", NAME, "--json", state=shared).document["runs"][0]["snapshot"]
+
+    told = user.run("snapshots", "tag", NAME, "v1", snapshot, state=shared)
+    document = user.run("snapshots", "tag", NAME, "v2", snapshot, "--json", state=shared).document
+    alone = user.run("snapshots", "tag", NAME, "v3", snapshot)
+
+    assert "fencing: database, by a lease among the hosts that share it" in told.out
+    assert [one["fencing"] for one in document["replicas"]] == ["database"]
+    assert "fencing: local, by this host's lock alone" in alone.out
 
 
 @pytest.mark.postgresql

@@ -283,6 +283,14 @@ SABOTEURS = (
         "tests/unit/snapshot/test_lock.py",
     ),
     Saboteur(
+        "believe-in-a-lock-by-one-clock",
+        10,
+        "snapshot/lock.py",
+        "        if not self.lost and (clock.monotonic() > monotonic or clock.now() > wall):\n",
+        "        if not self.lost and clock.now() > wall:\n",
+        "tests/unit/snapshot/test_lock.py",
+    ),
+    Saboteur(
         "leave-no-witness-of-an-overwrite",
         10,
         "snapshot/publish.py",

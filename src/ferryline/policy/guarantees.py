@@ -80,8 +80,9 @@ def _sentences(policy: values.Policy, dataset: values.Dataset, replica: values.R
             "same bytes in every region"
         )
         said.append(
-            "one writer at a time is kept by the endpoint where it compares before it writes, else by a lock "
-            "on this host (the run says which: fencing)"
+            "one writer at a time is kept by the endpoint where it compares before it writes, else by a "
+            "lease among the hosts that share a state database, else by a lock on this host (the run says "
+            "which: fencing)"
         )
         said.append(_keeping(dataset))
         said += _ignored(chosen)

@@ -128,6 +128,12 @@ def _sizes(one: Mapping[str, Any]) -> str:
     return f"  {' → '.join(dict.fromkeys(sizes))}"
 
 
+_FENCING = {
+    "local": "by this host's lock alone",
+    "database": "by a lease among the hosts that share it",
+}
+"""What is said of a head that the endpoint did not compare before it was replaced."""
+
 _DONE = {"tag": "tagged", "untag": "untagged", "rollback": "current now"}
 
 
@@ -149,8 +155,8 @@ def changed(document: Mapping[str, Any]) -> str:
         beyond = (one["missing"] or 0) + (one["changed_objects"] or 0) - len(one["keys"])
         lines += [f"{layout.INDENT * 2}… and {beyond:,} more"] if beyond > 0 else []
         lines += problem(one["problem"]) if one["problem"] is not None else []
-        if one["changed"] and one["fencing"] == "local":
-            lines.append(f"{layout.INDENT * 2}fencing: local, by this host's lock alone")
+        if one["changed"] and one["fencing"] in _FENCING:
+            lines.append(f"{layout.INDENT * 2}fencing: {one['fencing']}, {_FENCING[one['fencing']]}")
     if document["action"] == "rollback" and changes:
         lines += ["", "next: repair the source; the next sync publishes what it holds then"]
     return "\n".join(lines)

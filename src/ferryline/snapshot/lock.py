@@ -23,6 +23,10 @@ SCHEMA = "ferryline.lock/1"
 LEASE_SECONDS = 180.0
 """How long a lock counts after it was last renewed: a holder that died holds others up no longer."""
 
+BELIEVED_SECONDS = 90.0
+"""How long its holder believes in it without a renewal: requests under way must end, and clocks may differ,
+before anybody else's begin."""
+
 RENEW_SECONDS = 30.0
 
 LOOK_SECONDS = 1.0
@@ -57,15 +61,19 @@ class Held:
 
     shelf: Shelf
     seen: Seen
+    believed: tuple[float, datetime]
+    """Until when to believe in it, by both clocks: one may stand still while a machine sleeps, the other may
+    be set back."""
     lost: str = ""
     renewing: asyncio.Task[None] | None = field(default=None, repr=False)
     looking: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
     looked_at: float | None = None
 
-    def check(self, now: datetime) -> None:
+    def check(self, clock: Clock) -> None:
         """Raise `LockHeld` (kind `fenced`) once the lock is no longer ours, or was not renewed in time: a
         process that slept through its lease finds that out before it writes again."""
-        if not self.lost and now > self.seen.lock.until:
+        monotonic, wall = self.believed
+        if not self.lost and (clock.monotonic() > monotonic or clock.now() > wall):
             self.lost = "it was not renewed in time"
         if self.lost:
             raise errors.LockHeld(
@@ -81,7 +89,7 @@ class Held:
 
         An endpoint that does not answer is no reason to go on.
         """
-        self.check(clock.now())
+        self.check(clock)
         async with self.looking:
             if self.looked_at is not None and clock.monotonic() - self.looked_at < LOOK_SECONDS:
                 return
@@ -89,7 +97,11 @@ class Held:
             self.looked_at = clock.monotonic()
             if there is None or there.lock.run_id != self.seen.lock.run_id:
                 self.lost = self.lost or _taken(there)
-        self.check(clock.now())
+        self.check(clock)
+
+
+def _moment(clock: Clock) -> tuple[float, datetime]:
+    return clock.monotonic() + BELIEVED_SECONDS, clock.now() + timedelta(seconds=BELIEVED_SECONDS)
 
 
 def _taken(there: Seen | None) -> str:
@@ -147,7 +159,7 @@ async def held(
 
 async def _take(shelf: Shelf, wanted: Lock, clock: Clock, is_gone: Callable[[Lock], bool]) -> Held:
     there = await read(shelf)
-    now = clock.now()
+    now, believed = clock.now(), _moment(clock)
     if there is not None and there.lock.until > now and not is_gone(there.lock):
         other = there.lock
         raise errors.LockHeld(
@@ -160,7 +172,7 @@ async def _take(shelf: Shelf, wanted: Lock, clock: Clock, is_gone: Callable[[Loc
     crash.point("replica_lock.taking")
     etag = await _put(shelf, lock, there)
     crash.point("replica_lock.taken")
-    return Held(shelf, Seen(lock, etag))
+    return Held(shelf, Seen(lock, etag), believed)
 
 
 async def _put(shelf: Shelf, lock: Lock, there: Seen | None) -> Found:
@@ -196,7 +208,7 @@ async def _renewing(mine: Held, clock: Clock) -> None:
     """Renew until cancelled. An endpoint that fails now and then is asked again until the lease ends."""
     while not mine.lost:
         await clock.sleep(RENEW_SECONDS)
-        now = clock.now()
+        now, believed = clock.now(), _moment(clock)
         if now > mine.seen.lock.until:
             mine.lost = "it was not renewed in time"
             return
@@ -207,6 +219,7 @@ async def _renewing(mine: Held, clock: Clock) -> None:
                 mine.lost = _taken(there)
                 return
             mine.seen = Seen(renewed, await _put(mine.shelf, renewed, there))
+            mine.believed = believed
         except errors.LockHeld as refusal:
             mine.lost = refusal.message
         except errors.FerrylineError:

@@ -18,6 +18,7 @@ def said(body, replica="eu/a"):
         ("", "nothing is ever deleted here"),
         ("", "each object that is copied is proven"),
         ("", "the run says which: fencing"),
+        ("", "a lease among the hosts that share a state database"),
         (
             "options: {preserve_deleted_files: REMOVE}\nmax_delete: {count: 7, percent: 2.5}",
             "never more than 7 objects or 2.5 %",

@@ -111,7 +111,7 @@ async def held(errand: Errand, opened: OpenReplica) -> AsyncGenerator[Grip, None
 
             def check() -> None:
                 still_ours()
-                mine.check(clock.now())
+                mine.check(clock)
 
             async def confirm() -> None:
                 still_ours()

@@ -11,13 +11,14 @@ from typing import Any
 from ferryline import errors
 from ferryline.model import exitcode
 from ferryline.model.key import EVERYTHING
+from ferryline.model.run import FENCING_DATABASE
 from ferryline.pipeline import ends
 from ferryline.pipeline.published import errand as errands
 from ferryline.pipeline.published.errand import Errand, Looked
 from ferryline.report import keys
 from ferryline.snapshot import history, opening, publish, rollback
 from ferryline.snapshot.head import Head
-from ferryline.snapshot.publish import Announced, Writer
+from ferryline.snapshot.publish import Announced, Fencing, Writer
 from ferryline.snapshot.receipt import Keeping
 from ferryline.snapshot.rollback import Presence
 
@@ -72,7 +73,8 @@ async def _changed(errand: Errand, one: Looked, change: Callable[[Head], Head]) 
         return _untouched(one, "it was so already")
     try:
         async with errands.held(errand, one.there) as grip:
-            return _announced(one, await publish.announce(one.there.shelf, grip.writer, change))
+            announced = await publish.announce(one.there.shelf, grip.writer, change)
+            return _answer(one) | _announced(errand, announced)
     except (errors.RunStopped, errors.ObjectFailed, errors.RetryLater) as problem:
         return _answer(one) | {"problem": errands.problem_of(problem), "code": exitcode.of_error(problem)}
 
@@ -108,7 +110,7 @@ async def back(errand: Errand, snapshot: str, only: str | None) -> dict[str, Any
                     writer,
                     lambda head: history.pointed(history.seen_whole(head, wanted), wanted),
                 )
-                answers[one.replica.name] |= _announced(one, announced, answers[one.replica.name])
+                answers[one.replica.name] |= _announced(errand, announced)
         return _document(errand, "rollback", wanted, None, answers.values())
 
 
@@ -175,14 +177,17 @@ def _untouched(one: Looked, why: str) -> dict[str, Any]:
     return _answer(one) | ({"why_not": why} if one.problem is None else {})
 
 
-def _announced(one: Looked, announced: Announced, answer: dict[str, Any] | None = None) -> dict[str, Any]:
-    head = announced.head
-    return (answer or _answer(one)) | {
+def _announced(errand: Errand, announced: Announced) -> dict[str, Any]:
+    """What a head that was announced says of itself, and what kept other writers away meanwhile."""
+    head, fencing = announced.head, announced.fencing.value
+    if announced.fencing is Fencing.LOCAL and errand.state.is_shared:
+        fencing = FENCING_DATABASE
+    return {
         "changed": announced.written,
         "current": head.current,
         "sequence": head.sequence,
         "epoch": head.epoch,
-        "fencing": announced.fencing.value,
+        "fencing": fencing,
     }
 
 

@@ -134,7 +134,7 @@ class Tenure:
         """Raise LockHeld once the replica's lock is no longer ours. Asked before every attempt to write."""
         self._still_ours()
         if self._held is not None:
-            self._held.check(self.now())
+            self._held.check(self.run.around.clock)
 
     async def confirm(self) -> None:
         """The same, asked of the replica itself. Before every delete, and before an upload is ended."""
