@@ -102,7 +102,26 @@ def test_what_was_written_after_the_report_is_not_proven_by_it(world, adopt):
     assert said.code == 1
     assert [one["key"] for one in said.document["failures"]] == ["0003"]
     (warned,) = said.document["warnings"]
-    assert "1 objects of the destination are no longer as they were hashed" in warned["message"]
+    assert "1 object of the destination is no longer as it was hashed" in warned["message"]
+
+
+def test_an_object_that_is_looked_at_twice_is_counted_once(world, adopt):
+    rows = reporting.rows(world, "eu")
+    for key in ("0003", "0004"):
+        world.bucket("eu").put(f"data/{key}", b"3" * 50)
+
+    said = adopt(rows, more=("--read-back",))
+
+    (warned,) = [one for one in said.document["warnings"] if "hashed" in one["message"]]
+    assert "2 objects of the destination are no longer as they were hashed" in warned["message"]
+
+
+def test_what_a_report_says_reaches_no_terminal_as_a_command(world, adopt):
+    said = adopt([reporting.row("\x1b[2Jevil\nferryline: all is well", b"data/0001", "x", b"0" * 16)])
+
+    assert said.code == 2
+    assert "\\x1b[2Jevil\\x0aferryline: all is well" in said.err
+    assert "\x1b" not in said.err
 
 
 def test_another_version_than_the_one_that_was_hashed_is_not_proven(world, adopt):

@@ -318,6 +318,18 @@ def test_nothing_of_the_trial_is_left_on_a_bucket_that_keeps_versions(world, use
     assert not [key for key in there.keys() if own(key)]
 
 
+@pytest.mark.parametrize("command", [COPY, ("sync", NAME), ("adopt", NAME, "--replica", "there")])
+def test_the_key_is_tried_once_in_a_run(world, user, command):
+    fill(world, Put(), **{"data/a": b"a" * 900})
+    if command[0] == "adopt":
+        world.bucket("there").put("data/a", b"a" * 900, secret_put())
+    declare(user, world, source=None, there=WITH_KEY)
+
+    assert user.run(*command).code == 0
+
+    assert len([one for one in world.requests("PutObject") if b"-customer-key" in one.key]) == 1
+
+
 @pytest.mark.parametrize(
     "value", [None, "", "short", base64.b64encode(KEY[:31]).decode(), "=" * 44, TEXT[:-2] + "é="]
 )

@@ -164,3 +164,32 @@ def test_a_run_that_fails_before_its_first_listing_still_says_what_it_asked(worl
     assert run["exit_code"] == 5
     assert fault.fired
     near(run["cost_estimate_usd"], sum(of_place(one, 0, 0) for one in world.values()))
+
+
+@pytest.mark.parametrize("command", ["copy", "plan"])
+def test_a_host_whose_region_nobody_knows_works_and_knows_no_price(pair, user, monkeypatch, command):
+    pair[0].bucket("here").put_many({f"k/{n:03}": b"x" * 40 for n in range(20)})
+    monkeypatch.setenv("FERRYLINE_REGION", "mars")
+
+    said = user.run(command, "here/", "there/", "--json")
+
+    assert said.code == 0, said.err
+    assert said.document["cost_estimate_usd"] is None
+    unknown = said.document["cost_unknown"] if command == "copy" else said.document["cost"]["unknown"]
+    assert "leave mars" in unknown
+
+
+def test_a_program_on_such_a_host_works_too(pair, user, monkeypatch):
+    pair[0].bucket("here").put_many({f"k/{n:03}": b"x" * 40 for n in range(20)})
+    monkeypatch.setenv("FERRYLINE_REGION", "mars")
+
+    told = ferryline.copy("here/", "there/", policy_files=("ferryline.yaml",), state=str(user.state))
+
+    assert (told["status"], told["cost_estimate_usd"]) == ("SUCCESS", None)
+
+
+def test_a_region_that_a_person_names_must_be_known(pair, user):
+    said = user.run("copy", "here/", "there/", "--run-in", "us-esat-1")
+
+    assert said.code == 2
+    assert "--run-in: no region is called 'us-esat-1'" in said.err

@@ -1,6 +1,7 @@
 """The only printing: documents to stdout, everything for people to stderr or stdout by mode.
 
-With `--json`, stdout carries one JSON document and nothing else; people read stderr.
+With `--json`, stdout carries one JSON document and nothing else; people read stderr. What people
+read may quote what others wrote: nothing in it reaches a terminal as a command.
 """
 
 import json
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any, TextIO
 
 from ferryline import errors
+from ferryline.model.key import safe_lines
 
 
 class Console:
@@ -24,11 +26,11 @@ class Console:
 
     def say(self, text: str) -> None:
         """Tell a person the result: on stdout, or on stderr under `--json`."""
-        _tell(sys.stderr if self.json_mode else sys.stdout, text)
+        _tell(sys.stderr if self.json_mode else sys.stdout, safe_lines(text))
 
     def note(self, text: str) -> None:
         """Tell a person something on the way: always stderr."""
-        _tell(sys.stderr, text)
+        _tell(sys.stderr, safe_lines(text))
 
 
 def _tell(stream: TextIO, text: str) -> None:

@@ -13,6 +13,7 @@ from ferryline import errors
 from ferryline.cli import console, flags
 from ferryline.config import environment, request
 from ferryline.model import exitcode
+from ferryline.model.key import safe_lines
 from ferryline.policy import values
 
 STACK = click.option(
@@ -190,7 +191,7 @@ def _policy(files: tuple[str, ...], around: environment.Environment) -> values.P
 
 
 def _note(line: str) -> None:
-    sys.stderr.write(line if line.endswith("\n") else line + "\n")
+    sys.stderr.write(safe_lines(line.removesuffix("\n")) + "\n")
 
 
 def _confirm(question: str, *, yes: bool) -> None:

@@ -12,6 +12,7 @@ import click
 
 from ferryline import errors
 from ferryline.model import exitcode
+from ferryline.model.key import safe_lines
 
 # A run makes millions of small values that never form cycles; collecting less often saves CPU.
 GC_THRESHOLD = 50_000
@@ -74,7 +75,7 @@ def run(arguments: list[str]) -> int:
         sys.stderr.write("ferryline: interrupted; run the same command again to carry on\n")
         return 130
     except errors.FerrylineError as error:
-        sys.stderr.write(describe(error) + "\n")
+        sys.stderr.write(safe_lines(describe(error)) + "\n")
         return exitcode.of_error(error)
     return answer if isinstance(answer, int) else exitcode.DONE
 

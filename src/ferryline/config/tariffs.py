@@ -37,19 +37,19 @@ class Told:
     def placed(self, policy: values.Policy | None, around: environment.Environment) -> "Told":
         """With `FERRYLINE_REGION` where no `--run-in` was given.
 
-        Raises BadUsage for a region that neither the catalog nor the policy knows.
+        Raises BadUsage for a `run_in` that neither the catalog nor the policy knows. The variable says where
+        a whole host is, perhaps by a name of its owner's: then no price is known, and nothing is refused.
         """
-        told = self.run_in or around.variables.get(RUN_IN) or None
         declared = policy.regions if policy is not None else {}
-        if told is not None and not catalog.is_known(told, declared):
-            close = catalog.nearest(told, declared)
+        if self.run_in and not catalog.is_known(self.run_in, declared):
+            close = catalog.nearest(self.run_in, declared)
             raise errors.BadUsage(
-                f"{'--run-in' if self.run_in else RUN_IN}: no region is called {told[:60]!r}",
+                f"--run-in: no region is called {self.run_in[:60]!r}",
                 advice=f"did you mean {close}?"
                 if close
                 else "name an AWS region, or declare it in `regions`",
             )
-        return replace(self, run_in=told)
+        return replace(self, run_in=self.run_in or around.variables.get(RUN_IN) or None)
 
     @property
     def rate(self) -> int | None:

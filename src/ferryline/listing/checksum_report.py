@@ -26,6 +26,9 @@ _LENGTHS = {Algorithm.MD5: 16, Algorithm.CRC64NVME: 8, Algorithm.SHA256: 32}
 _KNOWN = {one.value.upper(): one for one in _LENGTHS}
 _FULL = "FULL_OBJECT"
 _FIELD_CHARACTERS_MAX = 1024 * 1024
+_ROW_CHARACTERS_MAX = 2 * _FIELD_CHARACTERS_MAX
+_NAMES_MAX = 100
+_NAME_CHARACTERS_MAX = 255
 _ADVICE = "give the CSV files of the completion report of a job with the operation Compute checksum"
 
 
@@ -50,18 +53,28 @@ class Attested:
 @dataclass(slots=True)
 class Census:
     """What was in the reports. Mutable: every row is counted once. `passed_over` counts rows that prove
-    nothing by the reason, `first` says where the first one of each reason stands."""
+    nothing by the reason, `first` says where the first one of each reason stands. `strangers` counts rows
+    about other folders, `buckets` holds the first of the buckets that they name."""
 
     rows: int = 0
     attested: int = 0
-    buckets: Counter[str] = field(default_factory=Counter)
+    strangers: int = 0
+    buckets: set[str] = field(default_factory=set)
     passed_over: Counter[str] = field(default_factory=Counter)
     first: dict[str, str] = field(default_factory=dict)
 
     def pass_over(self, why: str, where: str) -> None:
         """Count a row that proves nothing."""
+        if why not in self.passed_over and len(self.passed_over) >= _NAMES_MAX:
+            why = "other reasons"
         self.passed_over[why] += 1
         self.first.setdefault(why, where)
+
+    def pass_stranger(self, bucket: str) -> None:
+        """Count a row that is about another folder."""
+        self.strangers += 1
+        if len(self.buckets) < _NAMES_MAX:
+            self.buckets.add(bucket[:_NAME_CHARACTERS_MAX])
 
 
 def read(
@@ -88,7 +101,7 @@ def read(
             if one.bucket == bucket and key.startswith(one.prefix) and key != one.prefix
         ]
         if not found:
-            census.buckets[bucket] += 1
+            census.pass_stranger(bucket)
             continue
         if row[3].strip().lower() != "succeeded":
             why = one_line(" ".join(one for one in (row[4], row[5], row[6]) if one))[:200]
@@ -106,9 +119,11 @@ def _rows(stream: BinaryIO, name: str) -> Iterator[tuple[int, list[str]]]:
     """Rows with the number of their last line; a first line of column names and empty lines are left out."""
     text = TextIOWrapper(stream, "utf-8-sig", "surrogateescape", newline="")
     before = csv.field_size_limit(_FIELD_CHARACTERS_MAX)
-    reader = csv.reader(text, strict=True)
+    lines = _Lines(text, name)
+    reader = csv.reader(lines, strict=True)
     try:
         for row in reader:
+            lines.row_characters = 0
             if reader.line_num == 1 and row and row[0].lstrip().startswith("{"):
                 raise _refused(f"{name}, line 1", "this is JSON, perhaps a job's manifest, and no report")
             if row and not (reader.line_num == 1 and tuple(map(str.strip, row)) == COLUMNS):
@@ -118,6 +133,30 @@ def _rows(stream: BinaryIO, name: str) -> Iterator[tuple[int, list[str]]]:
     finally:
         csv.field_size_limit(before)
         text.detach()
+
+
+class _Lines:
+    """The lines of a text, for a reader that holds one row. Refuses a row without an end."""
+
+    def __init__(self, text: TextIOWrapper, name: str) -> None:
+        self.row_characters = 0
+        self._text = text
+        self._name = name
+        self._number = 0
+
+    def __iter__(self) -> "_Lines":
+        return self
+
+    def __next__(self) -> str:
+        line = self._text.readline(_ROW_CHARACTERS_MAX + 1)
+        self._number += 1
+        self.row_characters += len(line)
+        if self.row_characters > _ROW_CHARACTERS_MAX:
+            where = f"{self._name}, line {self._number}"
+            raise _refused(where, f"its row has more than {_ROW_CHARACTERS_MAX:,} characters")
+        if not line:
+            raise StopIteration
+        return line
 
 
 def _bucket(text: str) -> str:

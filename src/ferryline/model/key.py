@@ -37,6 +37,11 @@ def one_line(text: str, limit: int = 1_000) -> str:
     return _cut(_shown(text, "\\"), limit)
 
 
+def safe_lines(text: str) -> str:
+    """Make text of several lines safe to print, however long: each of its lines as `one_line` does."""
+    return "\n".join(_shown(line, "\\") for line in text.split("\n"))
+
+
 def _shown(text: str, backslash: str) -> str:
     shown: list[str] = []
     for character in text:

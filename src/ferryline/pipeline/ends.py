@@ -6,7 +6,7 @@ known of an endpoint, and refuses a file source whose mount is no longer the one
 
 import contextlib
 from collections.abc import AsyncGenerator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -66,6 +66,8 @@ class Ends:
     destination_listing: Lists
     source_endpoint: str
     destination_endpoint: str
+    admitted: set[tuple[str, str]] = field(default_factory=set, compare=False)
+    """Where this run saw that a customer key is taken, by endpoint and place: one trial is enough."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ async def learn(ends: Ends, memory: Memory, sample: Entry) -> None:
     ):
         found = await probe.probe_source(ends.source.bare, sample)
         _install(ends.source, ends.source_endpoint, memory, found)
-    await learn_destination(ends.destination, ends.destination_endpoint, memory)
+    await learn_destination(ends, memory)
     _share(ends)
 
 
@@ -61,13 +61,23 @@ async def _sample(ends: Ends) -> Entry | None:
     return None
 
 
-async def learn_destination(store: DressedStore, endpoint: str, memory: Memory) -> None:
+async def learn_destination(ends: Ends, memory: Memory) -> None:
+    """Probe the destination, which is about to be written, as `learn_store` does."""
+    await learn_store(ends.destination, ends.destination_endpoint, memory, ends.admitted)
+
+
+async def learn_store(
+    store: DressedStore, endpoint: str, memory: Memory, admitted: set[tuple[str, str]]
+) -> None:
     """Probe a store that is about to be written, as far as it is not known yet.
 
-    Raises CredentialsRefused or EndpointFailed where its customer key is refused.
+    Where a customer key was taken is put into `admitted`, and not tried again. Raises CredentialsRefused or
+    EndpointFailed where it is refused.
     """
-    if has_customer_key(getattr(store, "location", None)):
+    here = endpoint, store.place
+    if here not in admitted and has_customer_key(getattr(store, "location", None)):
         await probe_customer_key.admitted(store)
+        admitted.add(here)
     if _asks(store) and (store.capabilities.write_if_none_match is Support.UNKNOWN or _another_server(store)):
         found = await probe.probe_destination(store.bare)
         _install(store, endpoint, memory, found)

@@ -7,7 +7,6 @@ say with what the other side tells, and only for the state of an object that lie
 import asyncio
 import contextlib
 import os
-from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +20,14 @@ from ferryline.listing.checksum_report import Census, Folder
 from ferryline.model import event, place
 from ferryline.model.digest import Digest
 from ferryline.model.entry import Entry
+from ferryline.model.key import one_line
 from ferryline.pipeline import ends
 from ferryline.plan.question import Side
 from ferryline.storage import location
 from ferryline.storage.store import Pin
+
+STALE_MAX = 100_000
+"""How many objects that are no longer as they were hashed are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,8 @@ class Reports:
     def __init__(self, sides: dict[Side, Attestations], census: Census) -> None:
         self._sides = sides
         self._census = census
-        self._stale: Counter[Side] = Counter()
+        self._stale: dict[Side, set[bytes]] = {side: set() for side in Side}
+        """The keys of objects that were hashed in another state: one may be looked at more than once."""
 
     def told(self, side: Side, seen: Entry) -> tuple[Digest, ...]:
         """The digests that were computed of exactly this state of an object; `seen` is from a HEAD.
@@ -50,7 +54,8 @@ class Reports:
         A row without a version id speaks of its ETag alone: where the ETag stands, so do the bytes.
         """
         found, others = self._found(side, seen)
-        self._stale[side] += bool(others and not found)
+        if others and not found and len(self._stale[side]) <= STALE_MAX:
+            self._stale[side].add(seen.key)
         return found
 
     def of_source(self, seen: Entry) -> tuple[Digest, ...]:
@@ -81,11 +86,11 @@ class Reports:
             )
         said += [
             event.Warned(
-                f"checksum reports: {count:,} objects of the {side.value} are no longer as they were hashed",
+                f"checksum reports: {_stale(len(keys), side)}",
                 "their ETag or version is another one now: make a new report of them",
             )
-            for side, count in self._stale.items()
-            if count
+            for side, keys in self._stale.items()
+            if keys
         ]
         return said
 
@@ -186,15 +191,22 @@ def _refuse_strangers(files: Sequence[ReportFile], census: Census, folders: Sequ
             "--checksum-report is for buckets, and neither the source nor the replica is one",
             advice="leave it out: files are hashed where they lie",
         )
-    if census.rows > census.buckets.total():
+    if census.rows > census.strangers:
         return
     wanted = " or ".join(f"s3://{one.bucket}/{one.prefix.decode('utf-8', 'replace')}" for one in folders)
-    there = ", ".join(sorted(census.buckets)[:5])
+    there = ", ".join(one_line(name, 80) for name in sorted(census.buckets)[:5])
     about = f"their rows are about the bucket {there}" if there else "they hold no row"
     raise errors.BadUsage(
         f"no row of {named} is about {wanted}: {about}",
         advice="give the report of a job over the replica's bucket, or over the source's",
     )
+
+
+def _stale(count: int, side: Side) -> str:
+    if count == 1:
+        return f"1 object of the {side.value} is no longer as it was hashed"
+    number = f"{count:,}" if count <= STALE_MAX else f"more than {STALE_MAX:,}"
+    return f"{number} objects of the {side.value} are no longer as they were hashed"
 
 
 def _rows(count: int) -> str:

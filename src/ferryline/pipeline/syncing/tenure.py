@@ -107,10 +107,10 @@ class Tenure:
         memory, replica = self.run.memory, self.there.replica
         if sample is not None:
             await probing.learn(self._ends, memory, sample)
-        await probing.learn_destination(self.there.store, self._ends.destination_endpoint, memory)
+        await probing.learn_destination(self._ends, memory)
         if replica.metadata is not None:
             endpoint = opening_ends.endpoint_of(replica.metadata)
-            await probing.learn_destination(self.there.files, endpoint, memory)
+            await probing.learn_store(self.there.files, endpoint, memory, self._ends.admitted)
         clock = self.run.around.clock
         wanted = await holding.wanted(self.there.shelf, self.run.run_id, self.now())
         self._held = await self._closing.enter_async_context(
