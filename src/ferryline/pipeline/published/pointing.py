@@ -74,7 +74,7 @@ async def _changed(errand: Errand, one: Looked, change: Callable[[Head], Head]) 
     try:
         async with errands.held(errand, one.there) as grip:
             announced = await publish.announce(one.there.shelf, grip.writer, change)
-            return _answer(one) | _announced(errand, announced)
+            return _answer(one) | _announced(errand, one, announced)
     except (errors.RunStopped, errors.ObjectFailed, errors.RetryLater) as problem:
         return _answer(one) | {"problem": errands.problem_of(problem), "code": exitcode.of_error(problem)}
 
@@ -110,7 +110,7 @@ async def back(errand: Errand, snapshot: str, only: str | None) -> dict[str, Any
                     writer,
                     lambda head: history.pointed(history.seen_whole(head, wanted), wanted),
                 )
-                answers[one.replica.name] |= _announced(errand, announced)
+                answers[one.replica.name] |= _announced(errand, one, announced)
         return _document(errand, "rollback", wanted, None, answers.values())
 
 
@@ -177,10 +177,11 @@ def _untouched(one: Looked, why: str) -> dict[str, Any]:
     return _answer(one) | ({"why_not": why} if one.problem is None else {})
 
 
-def _announced(errand: Errand, announced: Announced) -> dict[str, Any]:
+def _announced(errand: Errand, one: Looked, announced: Announced) -> dict[str, Any]:
     """What a head that was announced says of itself, and what kept other writers away meanwhile."""
     head, fencing = announced.head, announced.fencing.value
-    if announced.fencing is Fencing.LOCAL and errand.state.is_shared:
+    kept = errand.state.keeps_one_writer(one.replica.location.identity)
+    if announced.fencing is Fencing.LOCAL and kept:
         fencing = FENCING_DATABASE
     return {
         "changed": announced.written,
