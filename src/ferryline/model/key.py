@@ -38,8 +38,11 @@ def one_line(text: str, limit: int = 1_000) -> str:
 
 
 def safe_lines(text: str) -> str:
-    """Make text of several lines safe to print, however long: each of its lines as `one_line` does."""
-    return "\n".join(_shown(line, "\\") for line in text.split("\n"))
+    """Make text of several lines safe to print, however long: each of its lines as `one_line` does.
+
+    Tabs stay, for they part the columns of what scripts read; keys within are `printable` and have none.
+    """
+    return "\n".join("\t".join(_shown(cell, "\\") for cell in line.split("\t")) for line in text.split("\n"))
 
 
 def _shown(text: str, backslash: str) -> str:

@@ -5,8 +5,8 @@ import pytest
 from ferryline import errors
 from ferryline.cli import console, main
 
-EVIL = "name\x1b[2J\u202e\x07 end\nnext line"
-SAFE = "name\\x1b[2J\\u202e\\x07 end\nnext line"
+EVIL = "name\tcolumn\x1b[2J\u202e\x07 end\nnext line"
+SAFE = "name\tcolumn\\x1b[2J\\u202e\\x07 end\nnext line"
 
 
 def test_errors(monkeypatch, capsys):
