@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ferryline.model.digest import Evidence
+from ferryline.model.digest import Digest, Evidence
 from ferryline.model.entry import Entry
 
 
@@ -57,6 +57,8 @@ class Same:
     source: Entry
     destination: Entry
     evidence: Evidence
+    digest: Digest | None = None
+    """The one that identifies the source, where its bytes were read."""
 
     @property
     def key(self) -> bytes:

@@ -12,6 +12,7 @@ from awscrt import checksums
 
 from ferryline.model import digest, span
 from ferryline.model.digest import Algorithm, Digest
+from ferryline.model.entry import Entry
 from ferryline.model.span import Layout
 
 LAYOUTS_MAX = 8
@@ -30,6 +31,20 @@ class Fingerprint:
     part_etags: frozenset[bytes]
     sha256: bytes | None = None
     """Only where it was asked for."""
+
+    def identifying(self, source: Entry) -> Digest | None:
+        """The digest by which snapshots know `source`, whose bytes these are.
+
+        MD5; CRC64NVME of what came in parts or is too large to be hashed in one piece. None where that
+        turns on what a HEAD says: a large object whose ETag may be its MD5.
+        """
+        etag = source.token.etag
+        in_parts = etag is not None and digest.part_count(etag) is not None
+        if not in_parts and source.size_bytes <= span.PART_BUDGET_BYTES:
+            return self.digest
+        if not in_parts and etag is not None and digest.is_md5_form(etag):
+            return None
+        return Digest(Algorithm.CRC64NVME, self.crc64nvme)
 
     @property
     def digest(self) -> Digest:

@@ -233,7 +233,7 @@ class CopyRun:
             counts.listed += not state.first
             self.tally.refused(step)
         elif isinstance(step, action.Same):
-            remembering.proven(finding.Match(step.source, step.destination, step.evidence))
+            remembering.proven(finding.Match(step.source, step.destination, step.evidence, step.digest))
             state.news += 1
             if state.first:
                 counts.same += 1

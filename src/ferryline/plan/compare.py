@@ -16,15 +16,15 @@ from ferryline.storage.capabilities import Support
 _DEFAULT_TYPES = frozenset({"", "binary/octet-stream", "application/octet-stream"})
 _PLAIN_ENCRYPTION = frozenset({None, "AES256"})
 
-Verdict = tuple[Comparison, Evidence | None, Digest | None]
-UNKNOWN: Verdict = (Comparison.UNKNOWN, None, None)
+Verdict = tuple[Comparison, Evidence | None]
+UNKNOWN: Verdict = (Comparison.UNKNOWN, None)
 
 
 def fingerprints(left: Fingerprint, right: Fingerprint) -> Verdict:
     """Two objects whose bytes were read: equal or different, never unknown."""
     if left.size_bytes == right.size_bytes and left.md5 == right.md5 and left.crc64nvme == right.crc64nvme:
-        return Comparison.EQUAL, Evidence.READ_BACK, left.digest
-    return Comparison.DIFFERENT, None, None
+        return Comparison.EQUAL, Evidence.READ_BACK
+    return Comparison.DIFFERENT, None
 
 
 def with_etag(hashed: Fingerprint, etag: bytes | None) -> Verdict:
@@ -32,9 +32,9 @@ def with_etag(hashed: Fingerprint, etag: bytes | None) -> Verdict:
     if etag is None:
         return UNKNOWN
     if etag == hashed.md5.hex().encode():
-        return Comparison.EQUAL, Evidence.ETAG_MD5, hashed.digest
+        return Comparison.EQUAL, Evidence.ETAG_MD5
     if etag in hashed.part_etags:
-        return Comparison.EQUAL, Evidence.ETAG_PARTS, hashed.digest
+        return Comparison.EQUAL, Evidence.ETAG_PARTS
     return UNKNOWN
 
 
@@ -47,8 +47,8 @@ def with_stored(hashed: Fingerprint, stat: Stat, trust: Support) -> Verdict:
     if known is None:
         return UNKNOWN
     if known == stored.value:
-        return Comparison.EQUAL, Evidence.STORED_CHECKSUM, hashed.digest
-    return Comparison.DIFFERENT, None, None
+        return Comparison.EQUAL, Evidence.STORED_CHECKSUM
+    return Comparison.DIFFERENT, None
 
 
 def with_reported(hashed: Fingerprint, reported: Iterable[Digest]) -> Verdict:
@@ -61,8 +61,8 @@ def with_reported(hashed: Fingerprint, reported: Iterable[Digest]) -> Verdict:
     told = [(known.get(one.algorithm), one.value) for one in reported]
     pairs = [(mine, other) for mine, other in told if mine is not None]
     if any(mine != other for mine, other in pairs):
-        return Comparison.DIFFERENT, None, None
-    return (Comparison.EQUAL, Evidence.STORED_CHECKSUM, hashed.digest) if pairs else UNKNOWN
+        return Comparison.DIFFERENT, None
+    return (Comparison.EQUAL, Evidence.STORED_CHECKSUM) if pairs else UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,13 +104,13 @@ def stats(left: Told, right: Told) -> Verdict:
     Two digests of one algorithm that differ outweigh any that are equal: something is damaged then.
     """
     if left.md5 is not None and right.md5 is not None and left.md5 != right.md5:
-        return Comparison.DIFFERENT, None, None
-    equal: Digest | None = None
+        return Comparison.DIFFERENT, None
+    equal = False
     for mine in left.checksums:
         for other in right.checksums:
             if mine.algorithm is other.algorithm and mine.value != other.value:
-                return Comparison.DIFFERENT, None, None
-            equal = equal or (mine if mine == other else None)
+                return Comparison.DIFFERENT, None
+            equal = equal or mine == other
     for told, etag, believed in (
         (left.checksums, right.etag_digest, right.md5 is not None),
         (right.checksums, left.etag_digest, left.md5 is not None),
@@ -119,9 +119,9 @@ def stats(left: Told, right: Told) -> Verdict:
             if etag is None or one.algorithm is not etag.algorithm:
                 continue
             if one != etag and believed:
-                return Comparison.DIFFERENT, None, None
-            equal = equal or (one if one == etag else None)
-    return UNKNOWN if equal is None else (Comparison.EQUAL, Evidence.STORED_CHECKSUM, equal)
+                return Comparison.DIFFERENT, None
+            equal = equal or one == etag
+    return (Comparison.EQUAL, Evidence.STORED_CHECKSUM) if equal else UNKNOWN
 
 
 def metadata(source: Metadata, destination: Metadata) -> Comparison:

@@ -7,7 +7,7 @@ at nothing but its arguments. Unknown is never equal: it leads to what `on_unkno
 from ferryline import errors
 from ferryline.model import action, digest
 from ferryline.model.action import Action, Copy, Delete, Keep, Reason, Refuse, Same
-from ferryline.model.digest import Comparison, Evidence
+from ferryline.model.digest import Comparison, Digest, Evidence
 from ferryline.model.entry import Entry
 from ferryline.model.pair import Both, OnlyDestination, OnlySource, Pair
 from ferryline.plan.question import (
@@ -97,8 +97,8 @@ def _compared(pair: Both, rules: Rules, answer: Compared) -> Action | Question:
         return _replaced(pair, Reason.METADATA if metadata else Reason.CONTENT, rules)
     if answer.comparison is Comparison.EQUAL and answer.evidence is not None:
         if metadata:
-            return Same(pair.source, pair.destination, answer.evidence)
-        return _equal(pair, answer.evidence, rules)
+            return Same(pair.source, pair.destination, answer.evidence, answer.digest)
+        return _equal(pair, answer.evidence, rules, answer.digest)
     if metadata:
         return _replaced(pair, Reason.METADATA, rules)
     if isinstance(answer.question, ReadBack):
@@ -106,12 +106,12 @@ def _compared(pair: Both, rules: Rules, answer: Compared) -> Action | Question:
     return _unknown(pair, rules)
 
 
-def _equal(pair: Both, evidence: Evidence, rules: Rules) -> Action | Question:
+def _equal(pair: Both, evidence: Evidence, rules: Rules, found: Digest | None = None) -> Action | Question:
     """The bytes are equal; a source that was touched since the ledger's row may have new metadata."""
     touched = pair.remembered is not None and not pair.remembered.source_stands
     if touched and rules.keeps_metadata:
-        return CompareMetadata(pair, evidence)
-    return Same(pair.source, pair.destination, evidence)
+        return CompareMetadata(pair, evidence, found)
+    return Same(pair.source, pair.destination, evidence, found)
 
 
 def _unknown(pair: Both, rules: Rules) -> Action | Question:

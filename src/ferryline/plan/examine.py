@@ -128,7 +128,7 @@ async def _hash_local(question: HashLocal, looks: Looks) -> Answer:
     if verdict[0] is Comparison.UNKNOWN and far.capabilities.stored_checksum.honoured:
         stat = await _head(looks, remote, other)
         verdict = compare.with_stored(hashed, stat, far.capabilities.stored_checksum)
-    return _answer(question, verdict)
+    return _answer(question, verdict, hashed)
 
 
 def _believes_etag(end: End) -> bool:
@@ -155,9 +155,10 @@ async def _read_back(question: ReadBack, looks: Looks) -> Answer:
         told = await _reported(looks, other, entry)
         if told:
             wanted = frozenset(one.algorithm for one in told)
-            verdict = compare.with_reported(await _hashed(looks, side, read, None, wanted), told)
+            hashed = await _hashed(looks, side, read, None, wanted)
+            verdict = compare.with_reported(hashed, told)
             if verdict[0] is not Comparison.UNKNOWN:
-                return _answer(question, verdict)
+                return _answer(question, verdict, hashed)
     return await _both_read(question, pair, looks)
 
 
@@ -173,13 +174,13 @@ async def _compare_metadata(question: CompareMetadata, looks: Looks) -> Answer:
     destination = await _head(looks, Side.DESTINATION, question.pair.destination)
     said = compare.metadata(source.metadata, destination.metadata)
     evidence = question.evidence if said is Comparison.EQUAL else None
-    return Compared(question, said, evidence)
+    return Compared(question, said, evidence, question.digest)
 
 
 async def _both_read(question: Question, pair: Both, looks: Looks) -> Answer:
     source = await _hashed(looks, Side.SOURCE, pair.source, None)
     destination = await _hashed(looks, Side.DESTINATION, pair.destination, None)
-    return _answer(question, compare.fingerprints(source, destination))
+    return _answer(question, compare.fingerprints(source, destination), source)
 
 
 async def _hashed(
@@ -233,8 +234,10 @@ def _told(stat: Stat, end: End, reported: tuple[Digest, ...]) -> Told:
     return Told(stat, end.capabilities.etag_is_md5, end.capabilities.stored_checksum, reported)
 
 
-def _answer(question: Question, verdict: Verdict) -> Compared:
-    comparison, evidence, found = verdict
+def _answer(question: Question, verdict: Verdict, read: Fingerprint | None = None) -> Compared:
+    """What was found, with the digest of bytes that were `read`: equal ones are the source's."""
+    comparison, evidence = verdict
+    found = read.identifying(question.pair.source) if read is not None and evidence is not None else None
     return Compared(question, comparison, evidence, found)
 
 

@@ -48,6 +48,8 @@ class CompareMetadata:
 
     pair: Both
     evidence: Evidence
+    digest: Digest | None = None
+    """That of the source, where its bytes were read."""
 
 
 Question = HashLocal | HeadBoth | ReadBack | CompareMetadata
@@ -61,6 +63,7 @@ class Compared:
     comparison: Comparison
     evidence: Evidence | None = None
     digest: Digest | None = None
+    """The one that identifies the source, where bytes were read and found equal."""
 
 
 @dataclass(frozen=True, slots=True)
