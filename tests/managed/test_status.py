@@ -2,6 +2,7 @@
 
 import pytest
 
+from ferryline.testing.strict import Lie, Put
 from tests.managed.conftest import NAME, OPTIONS
 
 MIB = 1024 * 1024
@@ -112,6 +113,43 @@ def test_a_plan_prices_the_service_and_the_proof(world, user):
     assert not [item for item in inner["cost"]["items"] if "us-east-1 to us-east-1" in item["what"]]
     assert "moved by  datasync" in said.err
     assert world.service.calls == {}
+
+
+def test_a_plan_says_what_the_proof_may_read_at_most(world, user):
+    world.strict.lie(Lie.IGNORES_CHECKSUMS)
+    world.fill()
+    world.strict.bucket("source").put("data/large", b"x" * (11 * MIB), Put(part_bytes=6 * MIB))
+    world.service.part_bytes = 5 * MIB
+    world.declare()
+
+    planned = user.run("plan", NAME, "--json")
+
+    assert planned.code == 0, planned.err
+    reads = planned.document["replicas"][0]["plan"]["cost"]["proof_reads"]
+    assert (reads["files"], reads["bytes"]) == (1, 11 * MIB)
+    assert reads["usd"] is None, "no request of this server has a price"
+    assert "proof" in planned.err and "at most 1 object, 11 MiB, read on both sides" in " ".join(
+        planned.err.split()
+    )
+
+    world.strict.forget()
+    assert user.run("sync", NAME).code == 0
+    read = [one for one in world.strict.requests("GetObject") if one.key == b"data/large"]
+    assert sorted(one.bucket for one in read) == ["eu", "source"]
+    assert user.run("plan", NAME, "--json").document["replicas"][0]["plan"]["cost"]["proof_reads"] is None
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [{"on_unknown": "refuse"}, {"max_transfer": {"usd": 100}}, {"options": {"verify_mode": "NONE"}}],
+)
+def test_a_plan_says_nothing_of_reads_where_nothing_is_read(world, user, declared):
+    world.strict.bucket("source").put("data/large", b"x" * (11 * MIB), Put(part_bytes=6 * MIB))
+    world.declare(**declared)
+
+    said = user.run("plan", NAME, "--json")
+
+    assert said.document["replicas"][0]["plan"]["cost"]["proof_reads"] is None
 
 
 def test_a_cap_in_dollars_that_nobody_can_keep_stops_before_the_service_starts(world, user):

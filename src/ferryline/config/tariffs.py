@@ -167,4 +167,6 @@ def _service(dataset: DatasetTask, replica: Replica, sources: Sources) -> Servic
 
 def _leg(dataset: DatasetTask, replica: Replica, told: Told, service: Service | None) -> Leg:
     task = dataset.leg(replica)
-    return Leg(replica, task, replace(pricing(dataset.declared, task, told), service=service))
+    reads = service is not None and dataset.once_brought is values.OnUnknown.READ_BACK
+    priced = pricing(dataset.declared, task, told)
+    return Leg(replica, task, replace(priced, service=service, reads_unknown=reads))

@@ -15,7 +15,7 @@ from ferryline.pipeline.task import Task
 from ferryline.plan.cost import Estimate, Tariff, Way
 from ferryline.policy import values
 from ferryline.policy.filters import EVERYTHING, Filters
-from ferryline.policy.options import Engine, ObjectMetadata, Options
+from ferryline.policy.options import Engine, ObjectMetadata, Options, OverwriteMode, VerifyMode
 from ferryline.residency.decide import Bounds
 from ferryline.snapshot.head import Identity
 
@@ -85,6 +85,19 @@ class DatasetTask:
             max_delete=self.max_delete,
             policy_digest=self.policy_digest,
         )
+
+    @property
+    def once_brought(self) -> values.OnUnknown:
+        """What `on_unknown` means for what a service has brought.
+
+        Nothing can be sent again, so both sides are read; unless that could pass a cap in dollars, nothing is
+        to be proven, or what is kept would be read at every run.
+        """
+        unproven = self.options.verify_mode is VerifyMode.NONE
+        never = self.options.overwrite_mode is OverwriteMode.NEVER
+        spared = self.max_transfer.usd is not None or unproven or never
+        sent = self.on_unknown is values.OnUnknown.COPY and not spared
+        return values.OnUnknown.READ_BACK if sent else self.on_unknown
 
     def identity(self, replica: Replica) -> Identity:
         """What the head of `replica` says whose it is."""

@@ -36,6 +36,8 @@ class Pricing:
     assumed_bytes_per_second: int | None = None
     service: Callable[[int], cost.Estimate] | None = None
     """What a service that moves the bytes in Ferryline's stead asks for so many."""
+    reads_unknown: bool = False
+    """Whether what such a service brought is read on both sides where no digest tells its bytes."""
 
 
 async def plan(run: Run, pricing: Pricing) -> dict[str, Any]:
@@ -74,7 +76,8 @@ async def plan(run: Run, pricing: Pricing) -> dict[str, Any]:
             priced = cost.Estimate((*priced.items, *copies.items))
         document["requests_estimate"] = work.by_operation
         document["cost_estimate_usd"] = cost.rounded(priced.usd)
-        document["cost"] = priced.document() | {"copies_usd": cost.rounded(copies.usd)}
+        reads = weighed.proof_reads()
+        document["cost"] = priced.document() | {"copies_usd": cost.rounded(copies.usd), "proof_reads": reads}
         document["time"] = _time(run, pricing, document).document()
         document["refusals"] = weighed.refusals(ledger.count())
         skips = skipped.skips_of(ends.source)
@@ -193,6 +196,14 @@ class _Weighed:
         if self._pricing.service is not None:
             return self._pricing.service(self._bytes) if self._copies else cost.Estimate()
         return cost.estimate(self._reckoning.copies(), self._pricing.way)
+
+    def proof_reads(self) -> dict[str, int | float | None] | None:
+        """What a service's copy may cost on top: bytes that no digest tells are read on both sides."""
+        files, work = self._reckoning.doubt()
+        if not (self._pricing.reads_unknown and files):
+            return None
+        usd = cost.rounded(cost.estimate(work, self._pricing.way).usd)
+        return {"files": files, "bytes": work.again_bytes, "usd": usd}
 
     def refusals(self, ledger_rows: int) -> list[dict[str, str]]:
         """Each refusal with its kind, what it says, and the remedy."""

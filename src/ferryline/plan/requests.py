@@ -180,6 +180,7 @@ class Reckoning:
         self._copies: Counter[tuple[int, str]] = Counter()
         self._read: Counter[str] = Counter()
         self._read_again: Counter[str] = Counter()
+        self._read_doubted: Counter[str] = Counter()
         self._back_bytes = 0
         self._looks = 0
         self._new = 0
@@ -226,8 +227,8 @@ class Reckoning:
     def proof(self, destination_listed: int) -> Work:
         """Where a service moves the bytes: both sides compared before, and again after it has ended.
 
-        A HEAD at the source for the digest of each object, and on the other side for what no ETag can prove;
-        bytes that have to be read are not foreseen.
+        A HEAD at the source for the digest of each object, and on the other side for what no ETag can prove.
+        What is read where those tell nothing is in `doubt`.
         """
         habits, once = self._habits, Counter(self._asked)
         moved = self._copies.total()
@@ -242,14 +243,35 @@ class Reckoning:
                 again = max(again, pages_of(destination_listed + self._new))
             once[side, LIST, STANDARD] += again * (habits.passes if moved else habits.passes - 1) * asks
             for (parts, storage_class), count in self._copies.items():
-                at_source = side is Side.SOURCE
-                if asks and (at_source or parts or not habits.etags_travel):
-                    billed_by = storage_class if at_source else habits.storage_class
+                if asks and (side is Side.SOURCE or self._doubted(parts)):
+                    billed_by = storage_class if side is Side.SOURCE else habits.storage_class
                     once[side, "HeadObject", billed_by] += count
         passes = habits.passes + (moved > 0)
         listed_bytes = {side: count * passes for side, count in self._listing_bytes.items()}
         again_bytes = self._read_again.total()
         return Work(once, self._read_again, again_bytes, self._back_bytes, listed_bytes)
+
+    def doubt(self) -> tuple[int, Work]:
+        """What a service may bring such that no digest tells its bytes: so many objects, read on both sides.
+
+        At most: what a service stores beside the bytes is known once they are there.
+        """
+        habits, requests = self._habits, Counter[tuple[Side, str, str]]()
+        doubted = 0
+        for (parts, storage_class), count in self._copies.items():
+            if self._doubted(parts):
+                doubted += count
+                requests[Side.SOURCE, "GetObject", storage_class] += count * habits.source_asks
+                requests[Side.DESTINATION, "GetObject", habits.storage_class] += (
+                    count * habits.destination_asks
+                )
+        size_bytes = self._read_doubted.total()
+        back_bytes = size_bytes if habits.destination_asks else 0
+        return doubted, Work(requests, self._read_doubted, size_bytes, back_bytes)
+
+    def _doubted(self, parts: int) -> bool:
+        """Whether a service's copy may have another ETag than its source."""
+        return bool(parts) or not self._habits.etags_travel
 
     def work(self, listed: int, destination_listed: int) -> Work:
         """All of a run. `listed` and `destination_listed` are the objects of both listings."""
@@ -276,6 +298,7 @@ class Reckoning:
         parts, storage_class = habits.parts(source), class_of(source)
         self._copies[parts, storage_class] += 1
         self._read[storage_class] += source.size_bytes
+        self._read_doubted[storage_class] += source.size_bytes if self._doubted(parts) else 0
         self._first = self._first or source
         self._new += copy.replaces is None
         if habits.proves and not (parts and habits.head_is_exact):

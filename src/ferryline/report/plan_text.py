@@ -74,6 +74,7 @@ def plan_dataset(document: Mapping[str, Any]) -> str:
             [
                 ("to", layout.safe(inner["destination"])),
                 ("moved by", service),
+                ("proof", _proof(inner["cost"]["proof_reads"])),
                 ("listed", _listed(inner)),
             ]
         )
@@ -122,6 +123,15 @@ def _money(document: Mapping[str, Any]) -> str:
     }
     told = ", ".join(f"{name} {dollars(amount)}" for name, amount in parts.items() if amount)
     return f"about {dollars(usd)}" + (f": {told}" if told else "")
+
+
+def _proof(reads: Mapping[str, Any] | None) -> str:
+    """What may be read on both sides, and what that adds to the money."""
+    if reads is None:
+        return ""
+    objects, size = layout.counted(reads["files"], "object"), units.show_bytes(reads["bytes"])
+    more = f"about {dollars(reads['usd'])} more" if reads["usd"] is not None else "at a price not known"
+    return f"at most {objects}, {size}, read on both sides where no digest tells them: {more}"
 
 
 def _time(document: Mapping[str, Any]) -> str:

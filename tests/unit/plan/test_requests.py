@@ -176,3 +176,28 @@ def test_requests_are_billed_by_the_storage_class_of_each_side():
 @pytest.mark.parametrize(("objects", "pages"), [(0, 1), (1, 1), (1000, 1), (1001, 2), (1_000_000, 1000)])
 def test_pages_of_a_listing(objects, pages):
     assert pages_of(objects) == pages
+
+
+DOUBTED = (entry(30 * MIB, THREE_PARTS, "STANDARD_IA"), entry(5 * MIB, PLAIN))
+
+
+@pytest.mark.parametrize(
+    ("habits", "files", "size", "back"),
+    [
+        (Habits(), 1, 30 * MIB, 30 * MIB),
+        (Habits(etags_travel=False), 2, 35 * MIB, 35 * MIB),
+        (Habits(destination_asks=False), 1, 30 * MIB, 0),
+    ],
+)
+def test_what_a_service_brings_in_parts_or_under_a_key_may_be_read_on_both_sides(habits, files, size, back):
+    reckoning = Reckoning(habits)
+    for one in DOUBTED:
+        reckoning.action(Copy(one, Reason.NEW))
+
+    doubted, work = reckoning.doubt()
+
+    assert doubted == files
+    assert (sum(work.read_bytes.values()), work.again_bytes, work.back_bytes) == (size, size, back)
+    assert work.read_bytes["STANDARD_IA"] == 30 * MIB
+    assert work.requests[Side.SOURCE, "GetObject", "STANDARD_IA"] == 1
+    assert work.by_operation == {"GetObject": files * (2 if back else 1)}

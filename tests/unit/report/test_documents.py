@@ -77,7 +77,7 @@ def plan_document(destination_region="eu-central-1"):
         **found.document(),
         "requests_estimate": work.by_operation,
         "cost_estimate_usd": cost.rounded(priced.usd),
-        "cost": {**priced.document(), "copies_usd": cost.rounded(priced.usd)},
+        "cost": {**priced.document(), "copies_usd": cost.rounded(priced.usd), "proof_reads": None},
         "time": duration.Duration(12.3, "assumed: 10 bytes a second").document(),
     }
 

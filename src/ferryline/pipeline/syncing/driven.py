@@ -25,7 +25,6 @@ from ferryline.pipeline.syncing.sharing import Sharing
 from ferryline.pipeline.syncing.untold import Untold
 from ferryline.plan import cost, guard
 from ferryline.policy.options import OverwriteMode, TransferMode, VerifyMode
-from ferryline.policy.values import OnUnknown
 from ferryline.snapshot.receipt import Keeping
 from ferryline.state.ledger import Ledger
 
@@ -208,16 +207,8 @@ class DrivenLane(Lane):
         return scanning.ruled(
             view,
             overwrite_mode=OverwriteMode.ALWAYS if self._came else view.rules.overwrite_mode,
-            on_unknown=self._when_unknown(view.rules.on_unknown),
+            on_unknown=self.task.once_brought,
         )
-
-    def _when_unknown(self, wished: OnUnknown) -> OnUnknown:
-        """What no digest tells is read on both sides, for nothing can be sent again; unless that could pass
-        a cap in dollars, nothing is to be proven, or what is kept would be read at every run."""
-        capped = self.task.max_transfer.usd is not None
-        if wished is OnUnknown.COPY and not (capped or self._unproven or self._never):
-            return OnUnknown.READ_BACK
-        return wished
 
     @property
     def _never(self) -> bool:
