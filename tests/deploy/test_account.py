@@ -91,6 +91,7 @@ def test_a_policy_is_deployed_driven_proven_and_destroyed(tmp_path):
     lacking = [] if shutil.which("pulumi") else ["the Pulumi CLI"]
     lacking += [] if BUCKETS in os.environ else [f"{BUCKETS}=SOURCE:REGION,REPLICA:REGION"]
     if lacking:
+        # Its account is billed, and its CLI is not of pip's: whoever has both says so.
         pytest.skip(f"{' and '.join(lacking)} missing: see CONTRIBUTING.md")
     source, replica = buckets()
     folder, operator = f"ferryline-{uuid.uuid4().hex}", Operator(tmp_path)

@@ -10,13 +10,14 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Protocol, cast
 
 from ferryline import crash, errors
 from ferryline.clock import Clock
 from ferryline.snapshot import document
 from ferryline.snapshot.document import Origin
-from ferryline.snapshot.shelf import Files, Found, Shelf
-from ferryline.storage.store import ALWAYS, Condition
+from ferryline.snapshot.shelf import Found, Shelf
+from ferryline.storage.store import ALWAYS, Condition, Deletes
 
 SCHEMA = "ferryline.lock/1"
 
@@ -236,29 +237,37 @@ async def remove(shelf: Shelf) -> None:
     """Remove the lock, whoever holds it. On a versioned bucket its versions go too."""
     store = shelf.store
     key = lock_key(shelf)
-    forget = getattr(store, "versions", None)
-    if forget is None:
-        await _deletes(store, key)
+    if getattr(store, "versions", None) is None:
+        await cast("Deletes", store).delete(key)
         return
+    keeping = cast("_KeepsVersions", store)
     try:
-        versions: tuple[tuple[bytes, str], ...] = await forget(key)
+        versions = await keeping.versions(key)
     except (errors.Unsupported, errors.AccessRefused, errors.CredentialsRefused):
         versions = ()  # it keeps none, or does not show them to us
     erased = False
     for found, version_id in versions:
         if found == key and version_id != "null":
             try:
-                await store.delete_version(key, version_id)  # type: ignore[attr-defined]  # of stores with versions
+                await keeping.delete_version(key, version_id)
             except errors.AccessRefused:
                 erased = False  # then it goes behind a marker
                 break
             erased = True
     if not erased:
-        await _deletes(store, key)
+        await cast("Deletes", store).delete(key)
 
 
-async def _deletes(store: Files, key: bytes) -> None:
-    await store.delete(key)  # type: ignore[attr-defined]  # every store that is written to deletes
+class _KeepsVersions(Protocol):
+    """A store that may keep versions of one small document."""
+
+    async def versions(self, prefix: bytes) -> tuple[tuple[bytes, str], ...]:
+        """Keys and version ids below the prefix."""
+        ...
+
+    async def delete_version(self, key: bytes, version_id: str) -> None:
+        """Remove one, for good."""
+        ...
 
 
 def to_bytes(lock: Lock) -> bytes:

@@ -28,6 +28,7 @@ def apart():
     except FileNotFoundError:
         said = ""
     if said != socket.gethostname():
+        # A container may forbid it, CI's too; what is asked of /proc is tested without it as well.
         pytest.skip("unshare gives no process table of its own here")
 
 

@@ -11,7 +11,7 @@ import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from ferryline import errors
 from ferryline.clock import Clock
@@ -26,6 +26,7 @@ from ferryline.storage.store import (
     Buffer,
     Completion,
     Condition,
+    Copies,
     CopySource,
     Part,
     Pin,
@@ -284,13 +285,12 @@ class DressedStore:
 
     async def copy_from(self, key: bytes, source: CopySource, writing: Writing) -> Written:
         """A server-side copy, where the store can do one."""
-        done: Written = await self._change(self._write, self.bare.copy_from, key, source, writing)  # type: ignore[attr-defined]  # a verb that only some stores have
-        return done
+        return await self._change(self._write, cast("Copies", self.bare).copy_from, key, source, writing)
 
     async def copy_part_from(self, upload: Upload, span: Span, source: CopySource) -> Part:
         """A server-side copy of one part, where the store can do one."""
-        done: Part = await self._change(self._write, self.bare.copy_part_from, upload, span, source)  # type: ignore[attr-defined]  # a verb that only some stores have
-        return done
+        copying = cast("Copies", self.bare)
+        return await self._change(self._write, copying.copy_part_from, upload, span, source)
 
 
 def _rest(span: Span | None, given: int) -> Span | None:
