@@ -4,13 +4,14 @@ import json
 
 import pytest
 
-from ferryline.testing.strict import BucketSettings, StrictServer
+from ferryline.testing.strict import BucketSettings, Put, StrictServer
 from tests.commanding import user
 from tests.managed.datasync import DataSync
 
 __all__ = ["user"]
 
 NAME = "train"
+MIB = 1024 * 1024
 OPTIONS = {
     "VerifyMode": "ONLY_FILES_TRANSFERRED",
     "OverwriteMode": "ALWAYS",
@@ -37,6 +38,20 @@ class World:
         bucket = self.strict.bucket("source")
         bucket.put_many({f"data/{number:04}": b"%d" % number * 50 for number in range(count)})
         bucket.put("data/index.json", b"{}")
+
+    def put_in_parts(self):
+        """One object more, whose copy will have another ETag: the service cuts it otherwise."""
+        self.strict.bucket("source").put("data/large", b"x" * (11 * MIB), Put(part_bytes=6 * MIB))
+        self.service.part_bytes = 5 * MIB
+
+    def empty_meanwhile(self):
+        """Have the source emptied just before the service copies."""
+
+        def empty():
+            for key in list(self.data("source")):
+                self.strict.bucket("source").delete(key)
+
+        self.service.before_copy = empty
 
     def declare(self, *replicas, **dataset):
         def region(name):

@@ -6,7 +6,7 @@ import pytest
 
 from ferryline.testing.strict import Lie, Put
 from tests.managed.conftest import NAME, OPTIONS
-from tests.managed.test_sync import MIB, run_of
+from tests.managed.test_sync import run_of
 
 
 def there_of(said):
@@ -24,12 +24,7 @@ def test_a_source_that_is_emptied_meanwhile_is_not_published(world, user):
     world.declare(options={"preserve_deleted_files": "REMOVE"}, max_delete={"count": 100, "percent": 100})
     assert user.run("sync", NAME).code == 0
     world.strict.bucket("source").put("data/0001", b"new")
-
-    def empty():
-        for key in list(world.data("source")):
-            world.strict.bucket("source").delete(key)
-
-    world.service.before_copy = empty
+    world.empty_meanwhile()
 
     said = user.run("sync", NAME, "--json")
 
@@ -215,8 +210,7 @@ def test_overwrite_never_proves_what_came_and_keeps_what_was_there(world, user):
 def test_overwrite_never_publishes_what_no_etag_can_prove(world, user):
     world.task.body["Options"] = {**OPTIONS, "OverwriteMode": "NEVER"}
     world.fill()
-    world.strict.bucket("source").put("data/large", b"x" * (11 * MIB), Put(part_bytes=6 * MIB))
-    world.service.part_bytes = 5 * MIB
+    world.put_in_parts()
     world.declare(options={"overwrite_mode": "NEVER"})
 
     said = user.run("sync", NAME, "--json")
@@ -229,8 +223,7 @@ def test_verify_mode_none_reads_nothing_back_and_publishes_nothing(world, user):
     world.strict.lie(Lie.IGNORES_CHECKSUMS)
     world.task.body["Options"] = {**OPTIONS, "VerifyMode": "NONE"}
     world.fill()
-    world.strict.bucket("source").put("data/large", b"x" * (11 * MIB), Put(part_bytes=6 * MIB))
-    world.service.part_bytes = 5 * MIB
+    world.put_in_parts()
     world.declare(options={"verify_mode": "NONE"})
 
     said = user.run("sync", NAME, "--json")
@@ -244,8 +237,7 @@ def test_verify_mode_none_reads_nothing_back_and_publishes_nothing(world, user):
 def test_objects_without_any_digest_are_read_once_unless_a_cap_in_dollars_forbids_it(world, user):
     world.strict.lie(Lie.IGNORES_CHECKSUMS)
     world.fill()
-    world.strict.bucket("source").put("data/large", b"x" * (11 * MIB), Put(part_bytes=6 * MIB))
-    world.service.part_bytes = 5 * MIB
+    world.put_in_parts()
     world.declare()
 
     said = user.run("sync", NAME, "--json")
@@ -358,12 +350,7 @@ def test_a_slash_at_a_patterns_end_is_no_difference(world, user, written):
 def test_a_source_that_is_emptied_during_the_first_execution_is_not_published(world, user):
     world.fill()
     world.declare()
-
-    def empty():
-        for key in list(world.data("source")):
-            world.strict.bucket("source").delete(key)
-
-    world.service.before_copy = empty
+    world.empty_meanwhile()
 
     said = user.run("sync", NAME, "--json")
 
@@ -492,8 +479,7 @@ def test_verify_mode_none_starts_nothing_for_what_no_digest_tells(world, user):
     world.strict.lie(Lie.IGNORES_CHECKSUMS)
     world.task.body["Options"] = {**OPTIONS, "VerifyMode": "NONE"}
     world.fill()
-    world.strict.bucket("source").put("data/large", b"x" * (11 * MIB), Put(part_bytes=6 * MIB))
-    world.service.part_bytes = 5 * MIB
+    world.put_in_parts()
     world.declare(options={"verify_mode": "NONE"})
     assert user.run("sync", NAME).code == 0
     world.service.calls.clear()
@@ -522,8 +508,7 @@ def test_what_never_keeps_starts_no_second_execution(world, user):
 def test_a_cap_in_dollars_has_nothing_read_that_nobody_priced(world, user, monkeypatch):
     world.strict.lie(Lie.IGNORES_CHECKSUMS)
     world.fill()
-    world.strict.bucket("source").put("data/large", b"x" * (11 * MIB), Put(part_bytes=6 * MIB))
-    world.service.part_bytes = 5 * MIB
+    world.put_in_parts()
     world.declare(max_transfer={"usd": 100})
     path = user.folder / "ferryline.yaml"
     policy = json.loads(path.read_text())

@@ -2,10 +2,8 @@
 
 import pytest
 
-from ferryline.testing.strict import Lie, Put
-from tests.managed.conftest import NAME, OPTIONS
-
-MIB = 1024 * 1024
+from ferryline.testing.strict import Lie
+from tests.managed.conftest import MIB, NAME, OPTIONS
 
 
 def service_of(said):
@@ -118,8 +116,7 @@ def test_a_plan_prices_the_service_and_the_proof(world, user):
 def test_a_plan_says_what_the_proof_may_read_at_most(world, user):
     world.strict.lie(Lie.IGNORES_CHECKSUMS)
     world.fill()
-    world.strict.bucket("source").put("data/large", b"x" * (11 * MIB), Put(part_bytes=6 * MIB))
-    world.service.part_bytes = 5 * MIB
+    world.put_in_parts()
     world.declare()
 
     planned = user.run("plan", NAME, "--json")
@@ -144,7 +141,7 @@ def test_a_plan_says_what_the_proof_may_read_at_most(world, user):
     [{"on_unknown": "refuse"}, {"max_transfer": {"usd": 100}}, {"options": {"verify_mode": "NONE"}}],
 )
 def test_a_plan_says_nothing_of_reads_where_nothing_is_read(world, user, declared):
-    world.strict.bucket("source").put("data/large", b"x" * (11 * MIB), Put(part_bytes=6 * MIB))
+    world.put_in_parts()
     world.declare(**declared)
 
     said = user.run("plan", NAME, "--json")

@@ -6,10 +6,7 @@ import time
 
 import pytest
 
-from ferryline.testing.strict import Put
-from tests.managed.conftest import NAME, OPTIONS
-
-MIB = 1024 * 1024
+from tests.managed.conftest import MIB, NAME, OPTIONS
 
 
 def run_of(said):
@@ -65,8 +62,7 @@ def test_two_engines_publish_one_snapshot(world, user):
 
 def test_an_object_in_other_parts_is_proven_by_stored_checksums_alone(world, user):
     world.fill()
-    world.strict.bucket("source").put("data/large", b"x" * (11 * MIB), Put(part_bytes=6 * MIB))
-    world.service.part_bytes = 5 * MIB
+    world.put_in_parts()
     world.declare()
     world.strict.forget()
 
@@ -122,21 +118,18 @@ def test_a_start_whose_answer_is_lost_is_not_repeated(world, user):
     assert run_of(said)["destinations"][0]["published"]
 
 
-def test_a_service_that_stammers_is_asked_again(world, user):
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [(500, "InternalException", "oops")] * 8,
+        [(400, "ExpiredTokenException", "the token has expired")],
+    ],
+    ids=["the service stammers", "the session ends"],
+)
+def test_an_execution_is_followed_through_passing_refusals(world, user, answers):
     world.fill()
     world.declare()
-    world.service.failing["DescribeTaskExecution"] = [(500, "InternalException", "oops")] * 8
-
-    said = user.run("sync", NAME, "--json")
-
-    assert said.code == 0, said.err
-    assert not world.service.failing["DescribeTaskExecution"], "the fault struck"
-
-
-def test_a_session_that_ends_while_an_execution_goes_on_is_renewed(world, user):
-    world.fill()
-    world.declare()
-    world.service.failing["DescribeTaskExecution"] = [(400, "ExpiredTokenException", "the token has expired")]
+    world.service.failing["DescribeTaskExecution"] = answers
 
     said = user.run("sync", NAME, "--json")
 
