@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ferryline.model import span
+
 
 class Algorithm(StrEnum):
     """Digests that Ferryline computes or reads. Values are the tags used in documents."""
@@ -75,6 +77,12 @@ def part_count(etag: bytes) -> int | None:
     """The `N` of an ETag of the form `md5-N`, else None."""
     match = _PARTS_FORM.fullmatch(etag)
     return int(match[2]) if match else None
+
+
+def algorithm_of(etag: bytes | None, size_bytes: int) -> Algorithm:
+    """Which digest a reader of the bytes gives: MD5 of what fits a part, CRC64NVME of what came in parts."""
+    in_parts = etag is not None and part_count(etag) is not None
+    return Algorithm.CRC64NVME if in_parts or size_bytes > span.PART_BUDGET_BYTES else Algorithm.MD5
 
 
 def etag_of_parts(part_md5s: Iterable[bytes]) -> bytes:

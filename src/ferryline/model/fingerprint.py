@@ -36,15 +36,17 @@ class Fingerprint:
         """The digest by which snapshots know `source`, whose bytes these are.
 
         MD5; CRC64NVME of what came in parts or is too large to be hashed in one piece. None where that
-        turns on what a HEAD says: a large object whose ETag may be its MD5.
+        turns on what a HEAD says: where the ETag looks like an MD5 and is another one, or of a large object.
         """
         etag = source.token.etag
-        in_parts = etag is not None and digest.part_count(etag) is not None
-        if not in_parts and source.size_bytes <= span.PART_BUDGET_BYTES:
-            return self.digest
-        if not in_parts and etag is not None and digest.is_md5_form(etag):
+        wanted = digest.algorithm_of(etag, source.size_bytes)
+        if (
+            etag is not None
+            and digest.is_md5_form(etag)
+            and (wanted is not Algorithm.MD5 or etag != self.md5.hex().encode())
+        ):
             return None
-        return Digest(Algorithm.CRC64NVME, self.crc64nvme)
+        return self.digest if wanted is Algorithm.MD5 else Digest(wanted, self.crc64nvme)
 
     @property
     def digest(self) -> Digest:

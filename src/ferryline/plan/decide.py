@@ -108,7 +108,10 @@ def _compared(pair: Both, rules: Rules, answer: Compared) -> Action | Question:
 
 def _equal(pair: Both, evidence: Evidence, rules: Rules, found: Digest | None = None) -> Action | Question:
     """The bytes are equal; a source that was touched since the ledger's row may have new metadata."""
-    touched = pair.remembered is not None and not pair.remembered.source_stands
+    remembered = pair.remembered
+    touched = remembered is not None and not remembered.source_stands
+    if found is None and remembered is not None and not touched:
+        found = remembered.digest  # of the very state of the source that is there
     if touched and rules.keeps_metadata:
         return CompareMetadata(pair, evidence, found)
     return Same(pair.source, pair.destination, evidence, found)

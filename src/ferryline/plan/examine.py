@@ -173,8 +173,8 @@ async def _compare_metadata(question: CompareMetadata, looks: Looks) -> Answer:
     source = await _head(looks, Side.SOURCE, question.pair.source)
     destination = await _head(looks, Side.DESTINATION, question.pair.destination)
     said = compare.metadata(source.metadata, destination.metadata)
-    evidence = question.evidence if said is Comparison.EQUAL else None
-    return Compared(question, said, evidence, question.digest)
+    equal = said is Comparison.EQUAL
+    return Compared(question, said, question.evidence if equal else None, question.digest if equal else None)
 
 
 async def _both_read(question: Question, pair: Both, looks: Looks) -> Answer:

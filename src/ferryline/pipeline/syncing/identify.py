@@ -60,7 +60,7 @@ async def identify(
     """
     etag = entry.token.etag
     if etag is None:
-        return await _read(source, entry, _algorithm(entry))
+        return await _read(source, entry, digest.algorithm_of(None, entry.size_bytes))
     stat = await source.head(entry.key)
     if stat is None:
         raise errors.ObjectMissing(
@@ -79,7 +79,7 @@ async def identify(
     able = source.capabilities.etag_is_md5
     if digest.is_md5_form(etag) and stat.encryption in _PLAIN and able in _MAY_BE_MD5:
         return Digest(Algorithm.MD5, bytes.fromhex(etag.decode())), 0
-    algorithm = _algorithm(entry)
+    algorithm = digest.algorithm_of(etag, entry.size_bytes)
     stored = stat.stored_checksum
     if (
         algorithm is Algorithm.CRC64NVME
@@ -92,14 +92,6 @@ async def identify(
         if computed.algorithm is algorithm:
             return computed, 0
     return await _read(source, entry, algorithm)
-
-
-def _algorithm(entry: Entry) -> Algorithm:
-    """Which digest a reader of the bytes gives: MD5 of what fits a part, CRC64NVME of what came in parts."""
-    in_parts = entry.token.etag is not None and digest.part_count(entry.token.etag) is not None
-    if in_parts or entry.size_bytes > span.PART_BUDGET_BYTES:
-        return Algorithm.CRC64NVME
-    return Algorithm.MD5
 
 
 async def _read(source: Source, entry: Entry, algorithm: Algorithm) -> tuple[Digest, int]:
