@@ -1,5 +1,7 @@
 """What `status`, `check --online`, `plan`, `adopt` and `retire` say of replicas that a service fills."""
 
+import json
+
 import pytest
 
 from ferryline.testing.strict import Lie
@@ -113,7 +115,7 @@ def test_a_plan_prices_the_service_and_the_proof(world, user):
     assert world.service.calls == {}
 
 
-def test_a_plan_says_what_the_proof_may_read_at_most(world, user):
+def test_a_plan_says_what_the_proof_may_read(world, user):
     world.strict.lie(Lie.IGNORES_CHECKSUMS)
     world.fill()
     world.put_in_parts()
@@ -125,7 +127,7 @@ def test_a_plan_says_what_the_proof_may_read_at_most(world, user):
     reads = planned.document["replicas"][0]["plan"]["cost"]["proof_reads"]
     assert (reads["files"], reads["bytes"]) == (1, 11 * MIB)
     assert reads["usd"] is None, "no request of this server has a price"
-    assert "proof" in planned.err and "at most 1 object, 11 MiB, read on both sides" in " ".join(
+    assert "proof" in planned.err and "may have to read 1 object, 11 MiB, on both sides" in " ".join(
         planned.err.split()
     )
 
@@ -134,6 +136,20 @@ def test_a_plan_says_what_the_proof_may_read_at_most(world, user):
     read = [one for one in world.strict.requests("GetObject") if one.key == b"data/large"]
     assert sorted(one.bucket for one in read) == ["eu", "source"]
     assert user.run("plan", NAME, "--json").document["replicas"][0]["plan"]["cost"]["proof_reads"] is None
+
+
+@pytest.mark.parametrize("where", ["us", "eu"])
+def test_a_plan_knows_that_etags_under_kms_tell_nothing(world, user, where):
+    world.fill()
+    world.declare()
+    path = user.folder / "ferryline.yaml"
+    policy = json.loads(path.read_text())
+    policy["locations"][where]["sse"] = "aws:kms"
+    path.write_text(json.dumps(policy))
+
+    said = user.run("plan", NAME, "--json")
+
+    assert said.document["replicas"][0]["plan"]["cost"]["proof_reads"]["files"] == 31
 
 
 @pytest.mark.parametrize(

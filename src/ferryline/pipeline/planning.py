@@ -87,14 +87,17 @@ async def plan(run: Run, pricing: Pricing) -> dict[str, Any]:
 
 def habits_of(run: Run, ends: opening.Ends) -> Habits:
     """What decides how many requests this run's objects take."""
-    destination = run.task.destinations[0]
-    writing = Writes()
-    if isinstance(destination, place.S3Location):
-        encrypted = (destination.writing.sse or "").startswith("aws:kms")
-        encrypted = encrypted or opening.has_customer_key(destination)
-        writing = Writes(destination.writing.storage_class, encrypted)
+    source, destination = run.task.source, run.task.destinations[0]
+    written = destination.writing.storage_class if isinstance(destination, place.S3Location) else None
+    writing = Writes(written, _encrypts(destination), _encrypts(source))
     known = ends.source.capabilities, ends.destination.capabilities
     return Habits.of(*known, run.task.options, run.around.pressure.memory_bytes, writing)
+
+
+def _encrypts(where: place.Location) -> bool:
+    """Whether it is declared that ETags there are no digests."""
+    under_kms = isinstance(where, place.S3Location) and (where.writing.sse or "").startswith("aws:kms")
+    return under_kms or opening.has_customer_key(where)
 
 
 def spend_guard(pricing: Pricing, habits: Habits) -> guard.SpendGuard:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cache
 
 from ferryline.model import digest, span
-from ferryline.model.action import Action, Copy, Delete, Same
+from ferryline.model.action import Action, Copy, Delete, Reason, Same
 from ferryline.model.digest import Evidence
 from ferryline.model.entry import Entry
 from ferryline.plan.question import Side
@@ -68,6 +68,8 @@ class Habits:
     """The destination's ETags of uploads are none, so the source's parts are not kept."""
     etags_travel: bool = True
     """An object written here gets the source's ETag, so that nobody needs to look at it again."""
+    source_etags_told: bool = True
+    """Nothing says that the source's ETags are other than MD5s."""
     head_is_exact: bool = True
     """A HEAD tells the state as a listing does, so that an upload needs no further look."""
     proves: bool = True
@@ -98,6 +100,7 @@ class Habits:
             bound_by_s3=destination.part_bytes_min > 1,
             whole_always=destination.etag_is_md5 is Support.UNSUPPORTED,
             etags_travel=not source.hashes_locally and known_etags and not writing.encrypted,
+            source_etags_told=source.etag_is_md5 not in _CONTRADICTED and not writing.source_encrypted,
             head_is_exact=destination.provider == "aws",
             proves=options.verify_mode is not VerifyMode.NONE,
             reads_back=asks and not known_etags and destination.stored_checksum in _CONTRADICTED,
@@ -122,11 +125,13 @@ class Habits:
 
 @dataclass(frozen=True, slots=True)
 class Writes:
-    """How the destination's location writes, as far as it changes requests or their price."""
+    """How objects are written at both ends, as far as it changes requests or their price."""
 
     storage_class: str | None = None
     encrypted: bool = False
     """By KMS, or under a customer key: ETags are no digests then."""
+    source_encrypted: bool = False
+    """What lies at the source already, likewise."""
 
 
 def _unprobed(known: Capabilities) -> bool:
@@ -180,6 +185,7 @@ class Reckoning:
         self._copies: Counter[tuple[int, str]] = Counter()
         self._read: Counter[str] = Counter()
         self._read_again: Counter[str] = Counter()
+        self._doubted: Counter[str] = Counter()
         self._read_doubted: Counter[str] = Counter()
         self._back_bytes = 0
         self._looks = 0
@@ -242,10 +248,11 @@ class Reckoning:
             if side is Side.DESTINATION:
                 again = max(again, pages_of(destination_listed + self._new))
             once[side, LIST, STANDARD] += again * (habits.passes if moved else habits.passes - 1) * asks
-            for (parts, storage_class), count in self._copies.items():
-                if asks and (side is Side.SOURCE or self._doubted(parts)):
-                    billed_by = storage_class if side is Side.SOURCE else habits.storage_class
-                    once[side, "HeadObject", billed_by] += count
+        for (_, storage_class), count in self._copies.items():
+            once[Side.SOURCE, "HeadObject", storage_class] += count * habits.source_asks
+        once[Side.DESTINATION, "HeadObject", habits.storage_class] += (
+            self._doubted.total() * habits.destination_asks
+        )
         passes = habits.passes + (moved > 0)
         listed_bytes = {side: count * passes for side, count in self._listing_bytes.items()}
         again_bytes = self._read_again.total()
@@ -254,24 +261,23 @@ class Reckoning:
     def doubt(self) -> tuple[int, Work]:
         """What a service may bring such that no digest tells its bytes: so many objects, read on both sides.
 
-        At most: what a service stores beside the bytes is known once they are there.
+        As far as ETags and the policy tell: what a service stores beside the bytes, and how a bucket encrypts
+        what is written there, is known once they are there.
         """
-        habits, requests = self._habits, Counter[tuple[Side, str, str]]()
-        doubted = 0
-        for (parts, storage_class), count in self._copies.items():
-            if self._doubted(parts):
-                doubted += count
-                requests[Side.SOURCE, "GetObject", storage_class] += count * habits.source_asks
-                requests[Side.DESTINATION, "GetObject", habits.storage_class] += (
-                    count * habits.destination_asks
-                )
+        habits, doubted = self._habits, self._doubted.total()
+        requests: Counter[tuple[Side, str, str]] = Counter()
+        for storage_class, count in self._doubted.items():
+            requests[Side.SOURCE, "GetObject", storage_class] = count * habits.source_asks
+        requests[Side.DESTINATION, "GetObject", habits.storage_class] = doubted * habits.destination_asks
         size_bytes = self._read_doubted.total()
         back_bytes = size_bytes if habits.destination_asks else 0
         return doubted, Work(requests, self._read_doubted, size_bytes, back_bytes)
 
-    def _doubted(self, parts: int) -> bool:
-        """Whether a service's copy may have another ETag than its source."""
-        return bool(parts) or not self._habits.etags_travel
+    def _doubts(self, copy: Copy) -> bool:
+        """Whether a service's copy may have another ETag than its source, or is to be read in any case."""
+        etag = copy.source.token.etag
+        told = etag is not None and digest.is_md5_form(etag) and self._habits.source_etags_told
+        return not (told and self._habits.etags_travel) or copy.reason is Reason.DISTRUSTED
 
     def work(self, listed: int, destination_listed: int) -> Work:
         """All of a run. `listed` and `destination_listed` are the objects of both listings."""
@@ -298,7 +304,9 @@ class Reckoning:
         parts, storage_class = habits.parts(source), class_of(source)
         self._copies[parts, storage_class] += 1
         self._read[storage_class] += source.size_bytes
-        self._read_doubted[storage_class] += source.size_bytes if self._doubted(parts) else 0
+        if self._doubts(copy):
+            self._doubted[storage_class] += 1
+            self._read_doubted[storage_class] += source.size_bytes
         self._first = self._first or source
         self._new += copy.replaces is None
         if habits.proves and not (parts and habits.head_is_exact):

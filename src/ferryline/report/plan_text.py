@@ -131,7 +131,7 @@ def _proof(reads: Mapping[str, Any] | None) -> str:
         return ""
     objects, size = layout.counted(reads["files"], "object"), units.show_bytes(reads["bytes"])
     more = f"about {dollars(reads['usd'])} more" if reads["usd"] is not None else "at a price not known"
-    return f"at most {objects}, {size}, read on both sides where no digest tells them: {more}"
+    return f"may have to read {objects}, {size}, on both sides, where no digest tells: {more}"
 
 
 def _time(document: Mapping[str, Any]) -> str:

@@ -186,6 +186,7 @@ DOUBTED = (entry(30 * MIB, THREE_PARTS, "STANDARD_IA"), entry(5 * MIB, PLAIN))
     [
         (Habits(), 1, 30 * MIB, 30 * MIB),
         (Habits(etags_travel=False), 2, 35 * MIB, 35 * MIB),
+        (Habits(source_etags_told=False), 2, 35 * MIB, 35 * MIB),
         (Habits(destination_asks=False), 1, 30 * MIB, 0),
     ],
 )
@@ -201,3 +202,23 @@ def test_what_a_service_brings_in_parts_or_under_a_key_may_be_read_on_both_sides
     assert work.read_bytes["STANDARD_IA"] == 30 * MIB
     assert work.requests[Side.SOURCE, "GetObject", "STANDARD_IA"] == 1
     assert work.by_operation == {"GetObject": files * (2 if back else 1)}
+
+
+@pytest.mark.parametrize(
+    ("etag", "reason", "doubted"),
+    [(PLAIN, Reason.NEW, 0), (b"0x8DA", Reason.NEW, 1), (PLAIN, Reason.DISTRUSTED, 1)],
+)
+def test_an_etag_of_another_form_and_what_was_found_bad_may_be_read(etag, reason, doubted):
+    reckoning = Reckoning(Habits())
+    reckoning.action(Copy(entry(MIB, etag), reason))
+
+    assert reckoning.doubt()[0] == doubted
+
+
+@pytest.mark.parametrize(
+    ("source", "writing"),
+    [(Capabilities(etag_is_md5=Support.IGNORED), Writes()), (AWS, Writes(source_encrypted=True))],
+)
+def test_a_source_whose_etags_are_no_digests_is_one_of_doubt(source, writing):
+    assert not Habits.of(source, AWS, Options(), GIB, writing).source_etags_told
+    assert Habits.of(AWS, AWS, Options(), GIB, Writes()).source_etags_told
